@@ -1,0 +1,281 @@
+"""How what the library makes is kept on disk: arrays beside one `manifest.json`.
+
+    codes-1a2b3c4d.npy      an array; the digits begin its file's SHA-256
+    item_ids-5e6f7a8b.npy
+    manifest.json           written last, and what makes the folder an artefact
+
+A file's name carries its checksum, so a new artefact never touches the files of
+the one it replaces. Readers go by the manifest alone, which is replaced in one
+step: whatever interrupts the writing, they find the old artefact or the new one.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from moc_tf import __version__
+
+_FORMAT = "moc_tf artefact"
+_FORMAT_VERSION = 1
+_MANIFEST = "manifest.json"
+_PARTIAL = ".moc_tf-partial"  # suffix of a file that is not yet complete
+_ARRAY_FILE = re.compile(r".+-([0-9a-f]{8})\.npy")
+
+
+class ArtefactError(ValueError):
+    """A folder cannot be read, or written, as an artefact."""
+
+
+def write_artefact(
+    path: str | os.PathLike[str],
+    kind: str,
+    arrays: Mapping[str, np.ndarray],
+    manifest: Mapping[str, Any],
+) -> None:
+    """Writes an artefact, or replaces one of the same kind in one step.
+
+    One writer at a time: the files of an interrupted writing are removed, and so
+    would be those of one that is still under way.
+
+    Args:
+      path: its folder, made where it is missing.
+      kind: what it is, such as "code_table"; reading asks for the same.
+      arrays: name -> array of numbers, booleans or strings. Any name will do.
+      manifest: what else belongs to it, as `plain_json` takes it.
+
+    Raises:
+      ArtefactError: if `path` holds something other than an artefact of this kind,
+        or if an array or the manifest cannot be kept exactly. Nothing is changed.
+    """
+    folder = Path(path)
+    _check_replaceable(folder, kind)
+    for name, array in arrays.items():
+        _check_storable(name, array)
+    plain = plain_json(manifest, "manifest")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = {name: _write_array(folder, name, a) for name, a in arrays.items()}
+    _sync_folder(folder)  # the arrays' names must be on disk before the manifest's
+    content = {
+        "format": _FORMAT,
+        "format_version": _FORMAT_VERSION,
+        "kind": kind,
+        "moc_tf_version": __version__,
+        "arrays": entries,
+        "manifest": plain,
+    }
+    partial = folder / (_MANIFEST + _PARTIAL)
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(_encode({**content, "sha256": _digest(content)}))
+        _sync_file(stream)
+    os.replace(partial, folder / _MANIFEST)
+    _sync_folder(folder)
+    named = {entry["file"] for entry in entries.values()}
+    for file in folder.iterdir():
+        if file.name not in named and _is_ours(file):
+            file.unlink()
+
+
+def read_artefact(
+    path: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Reads an artefact and verifies every byte of it.
+
+    Args:
+      path: its folder.
+      kind: what it must be.
+
+    Returns:
+      The arrays and the manifest that `write_artefact` was given.
+
+    Raises:
+      ArtefactError: if the folder is missing, is no artefact of this kind, was
+        written by a newer moc_tf, or if any file is missing or damaged.
+    """
+    folder = Path(path)
+    content = _read_manifest(folder, kind)
+    arrays = {
+        name: _read_array(folder, entry) for name, entry in content["arrays"].items()
+    }
+    return arrays, content["manifest"]
+
+
+def plain_json(value: Any, what: str) -> Any:
+    """Returns a copy of `value` that JSON keeps exactly.
+
+    Args:
+      value: None, a boolean, number or string, or mappings (with string keys),
+        lists and tuples of such. NumPy scalars become Python's, tuples lists.
+      what: its name, for the error message.
+
+    Raises:
+      ArtefactError: if JSON cannot keep it: arrays, NaN, infinity, other objects.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain_json(v, f"{what}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise ArtefactError(
+                    f"JSON has only strings as keys, and {what} has another. "
+                    f"Received: {key!r}. Convert its keys with str()."
+                )
+        return {key: plain_json(v, f"{what}[{key!r}]") for key, v in value.items()}
+    raise ArtefactError(
+        f"{what} must be None, a boolean, a finite number, a string, or lists and "
+        f"dictionaries of such, to be kept as JSON. Received: {value!r} of type "
+        f"{type(value).__name__}."
+    )
+
+
+def _check_replaceable(folder: Path, kind: str) -> None:
+    """Raises ArtefactError where writing to `folder` could lose something."""
+    if folder.exists() and not folder.is_dir():
+        raise ArtefactError(
+            f"An artefact is a folder, and {folder} is a file. Choose another path."
+        )
+    if (folder / _MANIFEST).exists():
+        _read_manifest(folder, kind)
+    elif folder.is_dir():
+        # An interrupted first writing leaves our files and no manifest.
+        foreign = sorted(f.name for f in folder.iterdir() if not _is_ours(f))
+        if foreign:
+            raise ArtefactError(
+                f"{folder} is not empty and holds no artefact, so nothing was "
+                f"written. Found: {foreign[0]!r}. Choose an empty or a new folder."
+            )
+
+
+def _check_storable(name: str, array: np.ndarray) -> None:
+    """Raises ArtefactError unless .npy keeps `array` exactly, without pickle."""
+    # Object, structured and extension types (bfloat16) do not survive this.
+    if array.dtype.hasobject or np.dtype(array.dtype.str) != array.dtype:
+        raise ArtefactError(
+            f"Array {name!r} must hold numbers, booleans or strings to be kept as "
+            f".npy. Received: dtype {array.dtype}. Convert it first."
+        )
+
+
+def _write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
+    """Writes `array` and returns its entry in the manifest."""
+    stem = quote(name, safe="")
+    partial = folder / f"{stem}{_PARTIAL}"
+    with partial.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+        _sync_file(file)
+    digest = _file_digest(partial)
+    target = f"{stem}-{digest[:8]}.npy"
+    os.replace(partial, folder / target)
+    return {
+        "file": target,
+        "sha256": digest,
+        "shape": list(array.shape),
+        "dtype": array.dtype.str,
+    }
+
+
+def _read_array(folder: Path, entry: Mapping[str, Any]) -> np.ndarray:
+    """Reads the array that `entry` describes, after its checksum."""
+    path = folder / entry["file"]
+    if not path.is_file():
+        raise ArtefactError(
+            f"{path} is missing, though the manifest beside it names it. Copy the "
+            "whole folder again, or make the artefact again."
+        )
+    if (digest := _file_digest(path)) != entry["sha256"]:
+        raise _altered(path, entry["sha256"], digest)
+    return np.load(path, allow_pickle=False)
+
+
+def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
+    """Reads and verifies the manifest of an artefact of this kind."""
+    path = folder / _MANIFEST
+    if not folder.is_dir():
+        raise ArtefactError(f"There is no folder {folder} to read a {kind} from.")
+    if not path.is_file():
+        raise ArtefactError(
+            f"{folder} has no {_MANIFEST}: its writing was interrupted, or this is "
+            f"not a {kind} of moc_tf."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON and of UTF-8 alike
+        raise ArtefactError(f"{path} is damaged, it is not JSON: {error}.") from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ArtefactError(f"{path} is not the manifest of a moc_tf artefact.")
+    # Before the checksum: a newer format may well compute that differently.
+    if content.get("format_version") != _FORMAT_VERSION:
+        raise ArtefactError(
+            f"{path} must have format version {_FORMAT_VERSION}. Received: "
+            f"{content.get('format_version')!r}, written by moc_tf "
+            f"{content.get('moc_tf_version')}, this is {__version__}. Install that one."
+        )
+    expected = content.pop("sha256", None)
+    if (digest := _digest(content)) != expected:
+        raise _altered(path, expected, digest)
+    if content["kind"] != kind:
+        raise ArtefactError(
+            f"{folder} must hold an artefact of kind {kind!r}. Received: one of kind "
+            f"{content['kind']!r}."
+        )
+    return content
+
+
+def _altered(path: Path, expected: str | None, digest: str) -> ArtefactError:
+    return ArtefactError(
+        f"{path} was altered or truncated since it was written: its SHA-256 must be "
+        f"{expected}. Received: {digest}. Copy the folder again, or remove it and make "
+        "the artefact again."
+    )
+
+
+def _is_ours(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    if file.name.endswith(_PARTIAL):
+        return True
+    # The name alone does not tell: vectors-20240131.npy may be anyone's.
+    match = _ARRAY_FILE.fullmatch(file.name)
+    return match is not None and _file_digest(file).startswith(match[1])
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _encode(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_encode(content).encode()).hexdigest()
+
+
+def _sync_file(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
