@@ -1,0 +1,36 @@
+"""Catalogue, item vectors and interactions, on their way to `tf.data`."""
+
+from moc_tf.data.amazon_files import load_amazon
+from moc_tf.data.interactions import Catalogue, Interactions
+from moc_tf.data.pipeline import make_batches
+from moc_tf.data.planted import PlantedBenchmark, PlantedConfig, make_planted
+from moc_tf.data.protocols import label_parts
+from moc_tf.data.ranking_data import RankingData, RankingPart, prepare_ranking_data
+from moc_tf.data.record_files import DataFileError
+from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
+from moc_tf.data.splits import TimeSplit, split_by_time
+from moc_tf.data.vectors import ItemVectors, load_item_vectors
+from moc_tf.data.vocabulary import Vocabulary
+
+__all__ = [
+    "Catalogue",
+    "CategoricalFeature",
+    "CodeFeature",
+    "DataFileError",
+    "Interactions",
+    "ItemVectors",
+    "PlantedBenchmark",
+    "PlantedConfig",
+    "RankingData",
+    "RankingPart",
+    "Schema",
+    "TimeSplit",
+    "Vocabulary",
+    "label_parts",
+    "load_amazon",
+    "load_item_vectors",
+    "make_batches",
+    "make_planted",
+    "prepare_ranking_data",
+    "split_by_time",
+]

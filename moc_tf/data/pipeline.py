@@ -1,0 +1,101 @@
+"""Columns to batches: indices are shuffled, and batches gathered whole."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+
+def make_batches(
+    columns: Mapping[str, np.ndarray],
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    joined: Mapping[str, np.ndarray] | None = None,
+    join_key: str = "",
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Batches of `columns`, with columns of another table joined to each row.
+
+    No Python runs a row or a batch: an epoch is one permutation, a batch one gather
+    from each column, in a prefetching thread.
+
+    Args:
+      columns: name -> array [rows, ...].
+      batch_size: rows of a batch; the last may have fewer.
+      shuffle_seed: None keeps the order; else each pass has its own random order,
+        and two data sets of equal seed go through the same orders.
+      joined: name -> array [keys, ...] whose row `columns[join_key]` is added to each
+        row: attributes of items to interactions, say. It is stored once.
+      join_key: name of the column, integers in [0, keys), to join by. The column
+        itself does not appear in the batches.
+      drop_remainder: leave out the last batch of an epoch if it is smaller.
+
+    Returns:
+      A finite `tf.data.Dataset` of dictionaries name -> tensor [batch, ...].
+
+    Raises:
+      ValueError: if columns differ in length, are empty, or a key is out of range.
+    """
+    rows = _common_length(columns, "columns")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
+    if joined:
+        _check_keys(columns, joined, join_key)
+    # As eager tensors these are captured by reference; arrays would become constants
+    # in the graph.
+    held = {name: tf.constant(values) for name, values in columns.items()}
+    tables = {name: tf.constant(values) for name, values in (joined or {}).items()}
+
+    def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        batch = {name: tf.gather(values, indices) for name, values in held.items()}
+        if tables:
+            keys = batch.pop(join_key)
+            batch |= {name: tf.gather(table, keys) for name, table in tables.items()}
+        return batch
+
+    def epoch(seed: tf.Tensor) -> tf.data.Dataset:
+        order = tf.range(rows, dtype=tf.int64)
+        if shuffle_seed is not None:
+            order = tf.random.experimental.stateless_shuffle(order, [seed, 0])
+        return tf.data.Dataset.from_tensor_slices(order).batch(
+            batch_size, drop_remainder=drop_remainder
+        )
+
+    if shuffle_seed is None:
+        seeds = tf.data.Dataset.from_tensors(tf.constant(0, tf.int64))
+    else:
+        seeds = tf.data.Dataset.random(
+            seed=shuffle_seed, rerandomize_each_iteration=True
+        ).take(1)
+    batches = seeds.flat_map(epoch).map(gather)
+    full, rest = divmod(rows, batch_size)
+    count = full + (rest > 0 and not drop_remainder)
+    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+
+
+def _common_length(columns: Mapping[str, np.ndarray], what: str) -> int:
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) != 1 or not all(lengths.values()):
+        raise ValueError(
+            f"{what} must be equally long and not empty. Received: {lengths}."
+        )
+    return next(iter(lengths.values()))
+
+
+def _check_keys(
+    columns: Mapping[str, np.ndarray], joined: Mapping[str, np.ndarray], join_key: str
+) -> None:
+    if join_key not in columns:
+        raise ValueError(
+            f"join_key must be one of the columns {sorted(columns)}. "
+            f"Received: {join_key!r}."
+        )
+    size = _common_length(joined, "Joined columns")
+    keys = columns[join_key]
+    if keys.min() < 0 or keys.max() >= size:
+        raise ValueError(
+            f"{join_key!r} must lie in [0, {size}), the rows of the joined columns. "
+            f"Received: values from {keys.min()} to {keys.max()}."
+        )
+    if overlap := (columns.keys() - {join_key}) & joined.keys():
+        raise ValueError(f"Columns are joined under taken names: {sorted(overlap)}.")

@@ -1,0 +1,135 @@
+"""What counts as a click: the label of an interaction."""
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+
+from moc_tf.data.interactions import Interactions
+from moc_tf.data.splits import TimeSplit
+from moc_tf.identifiers import as_identifiers
+
+PROTOCOLS = ("rating", "implicit")
+
+_LIKED = 3.0  # a rating above this is a click
+_MAX_DRAWS = 100
+
+
+class LabelledRows:
+    """Users, items and labels of one part, in order of time.
+
+    Attributes:
+      user_ids: strings, [rows].
+      item_ids: strings, [rows].
+      labels: float32 0 or 1, [rows].
+    """
+
+    def __init__(self, user_ids: np.ndarray, item_ids: np.ndarray, labels: np.ndarray):
+        self.user_ids = user_ids
+        self.item_ids = item_ids
+        self.labels = labels.astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def sha256(self) -> str:
+        """Checksum of the rows, their order and their labels."""
+        digest = hashlib.sha256()
+        for column in (self.user_ids, self.item_ids, self.labels.astype(int)):
+            digest.update("\n".join(map(str, column)).encode())
+            digest.update(b"\0")
+        return digest.hexdigest()
+
+
+def label_parts(
+    interactions: Interactions, split: TimeSplit, protocol: str, seed: int = 0
+) -> tuple[LabelledRows, LabelledRows, LabelledRows]:
+    """Labels the training, validation and test rows.
+
+    `rating`: an interaction is a click if its rating is above 3.
+    `implicit`: each interaction is a click, followed by one row of the same user with
+    an item drawn at random among those that the user never interacted with and that
+    have an interaction in the row's part or an earlier one, labelled 0. So an item
+    that is new in the test part has no row, of either label, in training.
+
+    Args:
+      interactions: the log.
+      split: its parts.
+      protocol: "rating" or "implicit".
+      seed: of the drawn items.
+
+    Returns:
+      The three parts.
+
+    Raises:
+      ValueError: if the protocol is unknown, or `rating` is asked of a log without
+        ratings.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(
+            f"The protocol must be one of {list(PROTOCOLS)}. Received: {protocol!r}."
+        )
+    parts = (split.train, split.validation, split.test)
+    if protocol == "rating":
+        if interactions.ratings is None:
+            raise ValueError(
+                "The protocol 'rating' needs ratings, and these interactions have none "
+                "(no `overall` in the file). Use the protocol 'implicit'."
+            )
+        liked = interactions.ratings > _LIKED
+        train, validation, test = (
+            LabelledRows(
+                interactions.user_ids[rows], interactions.item_ids[rows], liked[rows]
+            )
+            for rows in parts
+        )
+        return train, validation, test
+    return _with_negatives(interactions, parts, np.random.default_rng(seed))
+
+
+def _with_negatives(
+    interactions: Interactions,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    random: np.random.Generator,
+) -> tuple[LabelledRows, LabelledRows, LabelledRows]:
+    names, items = np.unique(interactions.item_ids, return_inverse=True)
+    _, users = np.unique(interactions.user_ids, return_inverse=True)
+    is_taken = _membership(users * len(names) + items)
+    seen = np.zeros(0, items.dtype)
+    labelled = []
+    for rows in parts:
+        seen = np.union1d(seen, items[rows])
+        drawn = seen[random.integers(len(seen), size=len(rows))]
+        for _ in range(_MAX_DRAWS):
+            again = np.flatnonzero(is_taken(users[rows] * len(names) + drawn))
+            if not again.size:
+                break
+            drawn[again] = seen[random.integers(len(seen), size=again.size)]
+        else:
+            user = interactions.user_ids[rows[again[0]]]
+            raise ValueError(
+                f"User {str(user)!r} has interacted with nearly all of {len(seen)} "
+                "items, so that no item without an interaction was found for the "
+                "protocol 'implicit'. Use the protocol 'rating' or leave the user out."
+            )
+        pairs = np.stack([items[rows], drawn], axis=1).reshape(-1)
+        labelled.append(
+            LabelledRows(
+                np.repeat(interactions.user_ids[rows], 2),
+                as_identifiers(names[pairs], "item ids"),
+                np.tile([1.0, 0.0], len(rows)),
+            )
+        )
+    train, validation, test = labelled
+    return train, validation, test
+
+
+def _membership(keys: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that tells which of its keys are among `keys`."""
+    known = np.unique(keys)
+
+    def contains(wanted: np.ndarray) -> np.ndarray:
+        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        return known[place] == wanted
+
+    return contains

@@ -1,0 +1,172 @@
+"""A log and a catalogue, made ready for rankers."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from moc_tf.code_table import CodeTable
+from moc_tf.data.interactions import Catalogue, Interactions
+from moc_tf.data.pipeline import make_batches
+from moc_tf.data.protocols import LabelledRows, label_parts
+from moc_tf.data.schema import CategoricalFeature, Schema
+from moc_tf.data.splits import split_by_time
+from moc_tf.data.vocabulary import Vocabulary
+
+_ITEM_ATTRIBUTES = ("brand", "category")
+_CODES = "codes"
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingPart:
+    """The rows of one part, in order of time.
+
+    Attributes:
+      users: int32 vocabulary ids, [rows]; 0 for users unseen in training.
+      user_rows: int64, [rows], different for different users, unseen ones too.
+      item_rows: int32, [rows], into the catalogue.
+      labels: float32 0 or 1, [rows].
+      new_item: bool, [rows]: has the item no row in the training part?
+      sha256: checksum of user ids, item ids and labels.
+    """
+
+    users: np.ndarray
+    user_rows: np.ndarray
+    item_rows: np.ndarray
+    labels: np.ndarray
+    new_item: np.ndarray
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingData:
+    """Everything a ranker trains and is tested on, but for the codes.
+
+    Attributes:
+      name: of the data set.
+      protocol: "rating" or "implicit".
+      item_ids: strings, [items], the catalogue's order, which `item_rows` refer to.
+      item_features: name -> int32 [items], vocabulary ids; 0 for values unseen in
+        training.
+      schema: user, item and the item's attributes that vary.
+      train: the first 80 % by time.
+      validation: the next 10 %.
+      test: the last 10 %.
+    """
+
+    name: str
+    protocol: str
+    item_ids: np.ndarray
+    item_features: Mapping[str, np.ndarray]
+    schema: Schema
+    train: RankingPart
+    validation: RankingPart
+    test: RankingPart
+
+    @property
+    def training_items(self) -> np.ndarray:
+        """Rows of the items with a row in the training part, int64: fit codes here."""
+        return np.unique(self.train.item_rows).astype(np.int64)
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the three parts."""
+        parts = (self.train, self.validation, self.test)
+        return hashlib.sha256("".join(p.sha256 for p in parts).encode()).hexdigest()
+
+    def schema_with(self, table: CodeTable | None) -> Schema:
+        """The schema of a ranker that reads the codes of `table`, if one is given."""
+        return self.schema if table is None else self.schema.with_codes(table, _CODES)
+
+    def batches(
+        self,
+        part: RankingPart,
+        batch_size: int,
+        table: CodeTable | None = None,
+        shuffle_seed: int | None = None,
+    ) -> tf.data.Dataset:
+        """Batches of features and label, as `schema_with(table)` describes them.
+
+        Args:
+          part: `train`, `validation` or `test`.
+          batch_size: rows of a batch.
+          table: codes of the catalogue's items, joined to each row; None for none.
+          shuffle_seed: of a new order at each pass; None keeps the order of time.
+
+        Raises:
+          UnknownItemError: if an item of the catalogue has no codes in `table`.
+        """
+        features = dict(self.item_features)
+        if table is not None:
+            features[_CODES] = table.lookup(self.item_ids)
+        log = {
+            "user": part.users,
+            "item_row": part.item_rows,
+            self.schema.label: part.labels,
+        }
+        return make_batches(log, batch_size, shuffle_seed, features, "item_row")
+
+
+def prepare_ranking_data(
+    interactions: Interactions,
+    catalogue: Catalogue,
+    protocol: str,
+    name: str,
+    seed: int = 0,
+) -> RankingData:
+    """Splits by time, labels, and turns values into ids by the training part alone.
+
+    Args:
+      interactions: the log.
+      catalogue: every item of the log; attributes "brand" and "category" become
+        features where the training part has more than one value of them.
+      protocol: "rating" or "implicit"; see `label_parts`.
+      name: of the data set, for reports.
+      seed: of the protocol's draws.
+
+    Raises:
+      ValueError: if the log names items that the catalogue lacks, or the protocol
+        does not fit the log.
+    """
+    parts = label_parts(interactions, split_by_time(interactions), protocol, seed)
+    train_rows = catalogue.rows(parts[0].item_ids)
+    known_items = np.unique(train_rows)
+    user_vocabulary = Vocabulary(parts[0].user_ids)
+    users = np.unique(interactions.user_ids)
+
+    attributes = {"item": catalogue.item_ids} | {
+        attribute: catalogue.attributes[attribute]
+        for attribute in _ITEM_ATTRIBUTES
+        if attribute in catalogue.attributes
+    }
+    item_features, features = {}, [CategoricalFeature("user", user_vocabulary.size)]
+    for attribute, values in attributes.items():
+        vocabulary = Vocabulary(values[known_items])
+        if vocabulary.size > 2:  # else the same for every row of training
+            item_features[attribute] = vocabulary.ids(values)
+            features.append(CategoricalFeature(attribute, vocabulary.size))
+
+    def ranking_part(rows: LabelledRows) -> RankingPart:
+        item_rows = catalogue.rows(rows.item_ids)
+        return RankingPart(
+            users=user_vocabulary.ids(rows.user_ids),
+            user_rows=np.searchsorted(users, rows.user_ids),
+            item_rows=item_rows.astype(np.int32),
+            labels=rows.labels,
+            new_item=~np.isin(item_rows, known_items),
+            sha256=rows.sha256(),
+        )
+
+    return RankingData(
+        name,
+        protocol,
+        catalogue.item_ids,
+        item_features,
+        Schema(tuple(features)),
+        *map(ranking_part, parts),
+    )
