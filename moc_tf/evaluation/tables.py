@@ -1,0 +1,288 @@
+"""From the results of single runs to a table over seeds."""
+
+import collections
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from moc_tf.evaluation.statistics import (
+    Interval,
+    PairedDifference,
+    mean_interval,
+    paired_difference,
+)
+
+# A result and its baseline have these in common; they may differ in the others.
+_SETTING = ("suite", "dataset", "protocol", "model", "split")
+_CONFIGURATION = (*_SETTING, "method", "num_codes", "fusion", "variant")
+_QUALITY = ("auc", "auc_new_items", "logloss", "gauc")
+_METRICS = (*_QUALITY, "num_parameters", "train_seconds")
+_MISSING = "-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The runs of one configuration over its seeds.
+
+    Attributes:
+      group: what the runs have in common, such as {"method": "moc", "num_codes": 7}.
+      seeds: their seeds, ascending.
+      metrics: 95 % interval of the mean of each metric that the runs have.
+      baseline: name of the method that `differences` are to.
+      differences: of auc, auc_new_items, logloss and gauc to the baseline, paired by
+        seed; empty for the baseline and where no run of it shares a seed.
+    """
+
+    group: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    metrics: Mapping[str, Interval]
+    baseline: str
+    differences: Mapping[str, PairedDifference]
+
+
+def summarise(
+    results: Iterable[Mapping[str, Any]],
+    by: Sequence[str] = _CONFIGURATION,
+    baseline: str = "none",
+) -> list[Summary]:
+    """Groups results over their seeds.
+
+    A metric that is None, NaN or absent in every run of a group is left out of it.
+
+    Args:
+      results: one flat mapping a run, as a results file has them.
+      by: keys that tell configurations apart, "method" among them.
+      baseline: the method to compare with, within the same suite, dataset, protocol,
+        model and split, as far as `by` has these.
+
+    Returns:
+      One summary a group, in the order in which the groups first occur.
+
+    Raises:
+      ValueError: if a key is missing, a group has one seed twice, a metric lacks in
+        some of its runs only, or paired runs are of different data.
+    """
+    if "method" not in by:
+        raise ValueError(f"by must contain 'method'. Received: {tuple(by)}.")
+    groups: dict[tuple, dict[int, Mapping[str, Any]]] = collections.defaultdict(dict)
+    for result in results:
+        absent = [key for key in (*by, "seed") if key not in result]
+        if absent:
+            raise ValueError(
+                f"Each result must have {[*by, 'seed']}. Received: one without "
+                f"{absent}, of keys {sorted(result)}."
+            )
+        runs = groups[tuple(result[key] for key in by)]
+        if result["seed"] in runs:
+            raise ValueError(
+                f"Each configuration must have one result a seed. Received: two of "
+                f"seed {result['seed']} for {_describe(result, by)}. Drop the repeated "
+                "run, or add to `by` the key in which they differ."
+            )
+        runs[result["seed"]] = result
+
+    setting = [key for key in by if key in _SETTING]
+    baselines: dict[tuple, dict[int, Mapping[str, Any]]] = {}
+    for runs in groups.values():
+        first = next(iter(runs.values()))
+        if first["method"] == baseline:
+            where = tuple(first[key] for key in setting)
+            if where in baselines:
+                raise ValueError(
+                    f"The baseline {baseline!r} must have one configuration in each "
+                    f"setting. Received: a second, {_describe(first, by)}."
+                )
+            baselines[where] = runs
+
+    summaries = []
+    for values, runs in groups.items():
+        group = dict(zip(by, values, strict=True))
+        to_compare = baselines.get(tuple(group[key] for key in setting), {})
+        summaries.append(
+            Summary(
+                group=group,
+                seeds=tuple(sorted(runs)),
+                metrics={
+                    metric: mean_interval(column)
+                    for metric in _METRICS
+                    if (column := _column(list(runs.values()), metric, by))
+                },
+                baseline=baseline,
+                differences={}
+                if runs is to_compare
+                else _differences(runs, to_compare, by),
+            )
+        )
+    return summaries
+
+
+def results_table(
+    summaries: Sequence[Summary], style: Literal["plain", "markdown"] = "plain"
+) -> str:
+    """The table of a comparison: one line a configuration.
+
+    Numbers after "±" are half of the 95 % interval; "n.s." marks a difference whose
+    interval includes 0. Keys other than method and number of codes become columns
+    only where lines could not be told apart without them.
+
+    Args:
+      summaries: what `summarise` returned.
+      style: as `format_table` has it.
+
+    Raises:
+      ValueError: if there is no summary, or `style` is another one.
+    """
+    if not summaries:
+        raise ValueError("A table needs at least one summary. Received: none.")
+    alike = collections.defaultdict(list)
+    for summary in summaries:
+        identity = (summary.group["method"], summary.group.get("num_codes"))
+        alike[identity].append(summary.group)
+    extra = [
+        key
+        for key in summaries[0].group
+        if any(len({group[key] for group in groups}) > 1 for groups in alike.values())
+    ]
+    rows = []
+    for summary in summaries:
+        row = {key: str(summary.group[key]) for key in extra}
+        row["method"] = str(summary.group["method"])
+        row["codes"] = str(summary.group.get("num_codes", _MISSING))
+        row["AUC"] = _with_interval(summary, "auc")
+        row[f"Δ AUC vs {summary.baseline}"] = _difference(summary, "auc")
+        row["AUC new items"] = _with_interval(summary, "auc_new_items")
+        row["log loss"] = _with_interval(summary, "logloss")
+        row["parameters"] = _mean(summary, "num_parameters", ",.0f")
+        row["seconds"] = _mean(summary, "train_seconds", ".1f")
+        rows.append(row)
+    return format_table(rows, list(rows[0]), style)
+
+
+def format_table(
+    rows: Sequence[Mapping[str, str | float | None]],
+    columns: Sequence[str],
+    style: Literal["plain", "markdown"] = "plain",
+) -> str:
+    """Writes rows as an aligned table.
+
+    Args:
+      rows: column -> cell. Numbers are written with four digits, integers in full;
+        what is None, NaN or absent becomes "-".
+      columns: what to show, in order; also the headings.
+      style: "plain" for a terminal, "markdown" for a document.
+
+    Returns:
+      The lines of the table, joined; columns of numbers are aligned to the right.
+
+    Raises:
+      ValueError: if there is no column, or `style` is another one.
+    """
+    if not columns:
+        raise ValueError("A table needs at least one column. Received: none.")
+    if style not in ("plain", "markdown"):
+        raise ValueError(f"style must be 'plain' or 'markdown'. Received: {style!r}.")
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    if style == "markdown":
+        cells = [[cell.replace("|", "\\|") for cell in line] for line in cells]
+    widths = [
+        max(len(line[i]) for line in [list(columns), *cells])
+        for i in range(len(columns))
+    ]
+    to_right = [_is_numeric([line[i] for line in cells]) for i in range(len(columns))]
+    aligned = [
+        [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, to_right, strict=True)
+        ]
+        for line in [list(columns), *cells]
+    ]
+    rule = [
+        "-" * (width - 1) + (":" if right and style == "markdown" else "-")
+        for width, right in zip(widths, to_right, strict=True)
+    ]
+    aligned.insert(1, rule)
+    if style == "markdown":
+        return "\n".join(f"| {' | '.join(line)} |" for line in aligned)
+    return "\n".join("  ".join(line).rstrip() for line in aligned)
+
+
+def _column(
+    runs: Sequence[Mapping[str, Any]], metric: str, by: Sequence[str]
+) -> list[float]:
+    """The metric of each run; empty if no run has it."""
+    present = [run[metric] for run in runs if not _is_missing(run.get(metric))]
+    if present and len(present) < len(runs):
+        raise ValueError(
+            f"{metric} must be in all runs of a configuration or in none. Received: "
+            f"{len(present)} of {len(runs)} runs for {_describe(runs[0], by)}."
+        )
+    return present
+
+
+def _differences(
+    runs: Mapping[int, Mapping[str, Any]],
+    baseline_runs: Mapping[int, Mapping[str, Any]],
+    by: Sequence[str],
+) -> dict[str, PairedDifference]:
+    """Differences of the runs to the baseline's of the same seeds, by metric."""
+    pairs = [
+        (runs[seed], baseline_runs[seed]) for seed in runs if seed in baseline_runs
+    ]
+    for run, other in pairs:
+        if run.get("data_sha256") != other.get("data_sha256"):
+            raise ValueError(
+                f"Runs must be of the same data to be compared. Received: different "
+                f"data_sha256 at seed {run['seed']} for {_describe(run, by)} and its "
+                f"baseline {other['method']!r}."
+            )
+    differences = {}
+    for metric in _QUALITY:
+        ours = _column([run for run, _ in pairs], metric, by)
+        theirs = _column([other for _, other in pairs], metric, by)
+        if ours and theirs:
+            differences[metric] = paired_difference(ours, theirs)
+    return differences
+
+
+def _with_interval(summary: Summary, metric: str) -> str:
+    if metric not in summary.metrics:
+        return _MISSING
+    interval = summary.metrics[metric]
+    return f"{interval.mean:.4f}" + _plus_minus(interval)
+
+
+def _difference(summary: Summary, metric: str) -> str:
+    if metric not in summary.differences:
+        return _MISSING
+    difference = summary.differences[metric]
+    mark = " n.s." if difference.verdict == "n.s." else ""
+    return f"{difference.mean:+.4f}" + _plus_minus(difference) + mark
+
+
+def _plus_minus(interval: Interval) -> str:
+    return "" if interval.n == 1 else f" ± {interval.half_width:.4f}"
+
+
+def _mean(summary: Summary, metric: str, spec: str) -> str:
+    interval = summary.metrics.get(metric)
+    return _MISSING if interval is None else format(interval.mean, spec)
+
+
+def _cell(value: str | float | None) -> str:
+    if _is_missing(value):
+        return _MISSING
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    present = [cell for cell in cells if cell != _MISSING]
+    return bool(present) and all(cell.lstrip("+-")[:1].isdigit() for cell in present)
+
+
+def _describe(result: Mapping[str, Any], by: Sequence[str]) -> str:
+    return ", ".join(f"{key}={result[key]!r}" for key in by)
