@@ -1,0 +1,28 @@
+"""A penalty that keeps parallel codebooks from being copies of one another."""
+
+import tensorflow as tf
+
+
+def cross_correlation(latents: tf.Tensor) -> tf.Tensor:
+    """Mean squared correlation between dimensions of different heads, in [0, 1].
+
+    With C the correlation matrix, over the batch, of the N·D latent dimensions, this
+    is the mean of C² over its off-diagonal D x D blocks: 0 when no dimension of a
+    head can be predicted linearly from another head, large when heads are copies.
+    An addition of ours; the paper has no such term.
+
+    Args:
+      latents: float32 [batch, N, D], N >= 2.
+
+    Returns:
+      float32 scalar.
+    """
+    num_heads, dim = latents.shape[1], latents.shape[2]
+    columns = tf.reshape(latents, [-1, num_heads * dim])
+    columns -= tf.reduce_mean(columns, axis=0)
+    columns *= tf.math.rsqrt(tf.reduce_mean(tf.square(columns), axis=0) + 1e-8)
+    rows = tf.cast(tf.shape(columns)[0], columns.dtype)
+    squared = tf.square(tf.matmul(columns, columns, transpose_a=True) / rows)
+    blocks = tf.reshape(squared, [num_heads, dim, num_heads, dim])
+    within = tf.einsum("ndne->", blocks)
+    return (tf.reduce_sum(blocks) - within) / (num_heads * (num_heads - 1) * dim * dim)

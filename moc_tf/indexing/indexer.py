@@ -1,0 +1,306 @@
+"""The contract of stage 1: vectors in, codes out, and back."""
+
+import abc
+import dataclasses
+import importlib.metadata
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moc_tf import __version__
+from moc_tf._artefact import read_artefact, write_artefact
+from moc_tf.indexing.quality import CodeQuality, QualityAccumulator
+
+_KIND = "indexer"
+_METHODS: dict[str, type["Indexer"]] = {}
+
+
+def register_indexer(*names: str) -> Any:
+    """Class decorator: makes an `Indexer` known under method `names`."""
+
+    def register(cls: type["Indexer"]) -> type["Indexer"]:
+        _METHODS.update(dict.fromkeys(names, cls))
+        return cls
+
+    return register
+
+
+def make_indexer(method: str, **options: Any) -> "Indexer":
+    """Makes an unfitted indexer.
+
+    Args:
+      method: "vq" (one codebook) or "moc" (N parallel codebooks).
+      **options: fields of the method's configuration, such as `num_codebooks`,
+        `codebook_size` and `seed`; see `AutoencoderConfig`.
+
+    Returns:
+      An `Indexer`: call `fit`, then `encode`.
+
+    Raises:
+      ValueError: if the method or an option is unknown, or a value out of range.
+    """
+    if method not in _METHODS:
+        raise ValueError(
+            f"The indexing method must be one of {sorted(_METHODS)}. "
+            f"Received: {method!r}."
+        )
+    return _METHODS[method](method, **options)
+
+
+def load_indexer(path: str | os.PathLike) -> "Indexer":
+    """Loads what `Indexer.save` wrote, after verifying its checksums.
+
+    Raises:
+      ArtefactError: if there is none at `path`, or it is incomplete or altered.
+    """
+    arrays, manifest = read_artefact(path, _KIND)
+    indexer = make_indexer(manifest["method"], **manifest["configuration"])
+    indexer._restore(arrays, manifest)
+    return indexer
+
+
+class NotFittedError(ValueError):
+    """The indexer was asked for codes before it was fitted."""
+
+
+class Indexer(abc.ABC):
+    """Turns vectors into codes. Made by `make_indexer`, read by `load_indexer`.
+
+    Attributes:
+      method: name of the method.
+      config: its settings, a frozen dataclass.
+      input_dim: X, dimensions of a vector; None before `fit`.
+    """
+
+    config_class: ClassVar[type]
+
+    def __init__(self, method: str, **options: Any):
+        known = {field.name for field in dataclasses.fields(self.config_class)}
+        if unknown := sorted(options.keys() - known):
+            raise ValueError(
+                f"Method {method!r} has no option {', '.join(map(repr, unknown))}. "
+                f"Its options: {sorted(known)}."
+            )
+        self.method = method
+        self.config = self.config_class(**options)
+        self.input_dim: int | None = None
+        self._fit_summary: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        state = "not fitted" if self.input_dim is None else f"X={self.input_dim}"
+        return f"<{type(self).__name__} {self.method!r}, {state}, {self.config}>"
+
+    @property
+    @abc.abstractmethod
+    def codes_per_item(self) -> int:
+        """N, codes of an item."""
+
+    @property
+    @abc.abstractmethod
+    def codebook_size(self) -> int:
+        """K, different values of a code."""
+
+    @abc.abstractmethod
+    def fit(
+        self, vectors: Any, verbose: int = 0, callbacks: Sequence[Any] = ()
+    ) -> "Indexer":
+        """Learns the codebooks from `vectors`; returns self.
+
+        Args:
+          vectors: float array [items, X], or a `tf.data.Dataset` of such batches.
+          verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
+          callbacks: Keras callbacks of the training.
+
+        Raises:
+          ValueError: if the vectors are not finite, not two-dimensional, or fewer
+            than the codes of a codebook.
+        """
+
+    @abc.abstractmethod
+    def _encode(self, vectors: np.ndarray) -> np.ndarray:
+        """Codes, int32 [rows, N], of checked vectors [rows, X]."""
+
+    @abc.abstractmethod
+    def _decode(self, codes: np.ndarray) -> np.ndarray:
+        """Vectors, float32 [rows, X], of checked codes [rows, N]."""
+
+    @abc.abstractmethod
+    def _arrays(self) -> Mapping[str, np.ndarray]:
+        """The learned state by name."""
+
+    @abc.abstractmethod
+    def _set_arrays(self, arrays: Mapping[str, np.ndarray], input_dim: int) -> None:
+        """Takes over a state that `_arrays` gave."""
+
+    def encode(self, vectors: Any) -> np.ndarray:
+        """Codes of `vectors`, also of items never seen in `fit`.
+
+        A vector's codes do not depend on the vectors it is encoded with.
+
+        Args:
+          vectors: float array [items, X], or a `tf.data.Dataset` of such batches.
+
+        Returns:
+          int32 [items, N], in [0, K).
+
+        Raises:
+          NotFittedError: before `fit`.
+          ValueError: if the vectors are not finite or have another width.
+        """
+        width = self._require_fitted()
+        encoded = [self._encode(batch) for batch in vector_batches(vectors, width)]
+        if not encoded:
+            return np.zeros([0, self.codes_per_item], np.int32)
+        return np.concatenate(encoded)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Vectors that `codes` stand for.
+
+        Args:
+          codes: integers [items, N], in [0, K).
+
+        Returns:
+          float32 [items, X], in the units of the fitted vectors.
+
+        Raises:
+          NotFittedError: before `fit`.
+          ValueError: if the codes have another shape or lie outside [0, K).
+        """
+        self._require_fitted()
+        codes = np.asarray(codes)
+        if (
+            codes.ndim != 2
+            or codes.shape[1] != self.codes_per_item
+            or codes.dtype.kind not in "iu"
+        ):
+            raise ValueError(
+                f"Codes must be integers [items, {self.codes_per_item}]. "
+                f"Received: {codes.dtype} {list(codes.shape)}."
+            )
+        if codes.size and not (codes.min() >= 0 and codes.max() < self.codebook_size):
+            raise ValueError(
+                f"Codes must lie in [0, {self.codebook_size}). "
+                f"Received: values from {codes.min()} to {codes.max()}."
+            )
+        return self._decode(codes.astype(np.int32))
+
+    def quality(self, vectors: Any) -> CodeQuality:
+        """How well and how evenly the codes represent `vectors`.
+
+        Args:
+          vectors: float array [items, X], or a `tf.data.Dataset` of such batches.
+
+        Raises:
+          NotFittedError: before `fit`.
+          ValueError: if the vectors are not finite, have another width, or are all
+            equal, which leaves the relative error undefined.
+        """
+        width = self._require_fitted()
+        accumulated = QualityAccumulator(self.codebook_size)
+        for batch in vector_batches(vectors, width):
+            codes = self._encode(batch)
+            accumulated.add(batch, codes, self._decode(codes))
+        return accumulated.result()
+
+    def describe(self) -> dict[str, Any]:
+        """What made the codes, for manifests: method, settings, seed, versions."""
+        return {
+            "method": self.method,
+            "configuration": dataclasses.asdict(self.config),
+            "input_dim": self.input_dim,
+            "codes_per_item": self.codes_per_item,
+            "codebook_size": self.codebook_size,
+            "fit": self._fit_summary,
+            "versions": {
+                "moc_tf": __version__,
+                **{
+                    package: importlib.metadata.version(package)
+                    for package in ("tensorflow", "faiss-cpu", "numpy")
+                },
+            },
+        }
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the indexer to the folder `path`, replacing an indexer there.
+
+        Raises:
+          NotFittedError: before `fit`.
+          ArtefactError: if `path` holds something else.
+        """
+        self._require_fitted()
+        write_artefact(path, _KIND, self._arrays(), self.describe())
+
+    def _restore(
+        self, arrays: Mapping[str, np.ndarray], manifest: dict[str, Any]
+    ) -> None:
+        self.input_dim = manifest["input_dim"]
+        self._fit_summary = manifest["fit"]
+        self._set_arrays(arrays, manifest["input_dim"])
+
+    def _require_fitted(self) -> int:
+        if self.input_dim is None:
+            raise NotFittedError(
+                f"This {self.method!r} indexer has no codebooks yet: call "
+                "fit(vectors) first, or load_indexer(path) for a fitted one."
+            )
+        return self.input_dim
+
+
+def vector_batches(
+    vectors: Any, width: int | None = None, batch_size: int = 4096
+) -> Iterator[np.ndarray]:
+    """Checked batches of `vectors`, in order.
+
+    Args:
+      vectors: float array [items, X], possibly memory-mapped, or an iterable of such
+        arrays or tensors, such as a `tf.data.Dataset` of batches.
+      width: X that is expected; None takes that of the first batch.
+      batch_size: rows of a batch, but for the last, where `vectors` is an array.
+
+    Yields:
+      Float arrays [rows, X] of finite values, in the dtype of `vectors`.
+
+    Raises:
+      ValueError: if a batch is not two-dimensional, not of floats, not finite, or of
+        another width.
+    """
+    if isinstance(vectors, list | tuple) or hasattr(vectors, "__array__"):
+        array = np.asarray(vectors)
+        check_vector_shape(array, width)
+        parts: Any = (
+            array[start : start + batch_size]
+            for start in range(0, len(array), batch_size)
+        )
+    else:
+        parts = (np.asarray(batch) for batch in vectors)
+    row = 0
+    for part in parts:
+        check_vector_shape(part, width)
+        width = part.shape[1]
+        finite = np.isfinite(part).all(axis=1)
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            raise ValueError(
+                f"Vectors must be finite. Received: NaN or Inf in row {row + bad}, and "
+                f"in {int((~finite).sum())} rows of the batch it is in. Drop these "
+                "items or embed their text again."
+            )
+        row += len(part)
+        if len(part):
+            yield part
+
+
+def check_vector_shape(vectors: np.ndarray, width: int | None) -> None:
+    """Raises ValueError unless `vectors` is a float array [items, width]."""
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.shape[1]:
+        raise ValueError(
+            f"Vectors must be a float array [items, X]. Received: {vectors.dtype} "
+            f"{list(vectors.shape)}."
+        )
+    if width is not None and vectors.shape[1] != width:
+        raise ValueError(
+            f"Vectors must have the width that was fitted, {width}. "
+            f"Received: {vectors.shape[1]}. Was another text encoder used?"
+        )

@@ -1,0 +1,37 @@
+"""k-means, by faiss: where codebooks start."""
+
+import numpy as np
+
+
+def kmeans(points: np.ndarray, num_centroids: int, seed: int) -> np.ndarray:
+    """Centroids of `points`.
+
+    Args:
+      points: float32 [points, D]; repeated points are fine.
+      num_centroids: K, at most the number of points.
+      seed: of the initial centroids.
+
+    Returns:
+      float32 [K, D].
+
+    Raises:
+      ValueError: if there are fewer points than centroids.
+    """
+    import faiss
+
+    if len(points) < num_centroids:
+        raise ValueError(
+            f"k-means needs at least as many points as centroids. Received: "
+            f"{len(points)} points for {num_centroids} centroids."
+        )
+    # faiss would otherwise warn about, or sample from, what the caller chose.
+    search = faiss.Kmeans(
+        points.shape[1],
+        num_centroids,
+        niter=20,
+        seed=seed % 2**31,
+        min_points_per_centroid=1,
+        max_points_per_centroid=len(points),
+    )
+    search.train(np.ascontiguousarray(points, np.float32))
+    return np.array(search.centroids)
