@@ -1,0 +1,30 @@
+"""Stage 2: features and codes -> click.
+
+The layers (`SemanticIdEmbedding`, `SelfGatingFusion`, `CodeLookup`, ...) work in any
+Keras or TensorFlow Recommenders model; `make_ranker` builds whole models of them.
+"""
+
+from moc_tf.ranking import fusion, interactions
+from moc_tf.ranking.code_lookup import CodeLookup
+from moc_tf.ranking.dcn_v2 import DCNv2
+from moc_tf.ranking.deepfm import DeepFM
+from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
+from moc_tf.ranking.fusion import SelfGatingFusion
+from moc_tf.ranking.optimizers import LazyAdam
+from moc_tf.ranking.ranker import Ranker, make_ranker
+from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
+
+__all__ = [
+    "CodeLookup",
+    "DCNv2",
+    "DeepFM",
+    "FieldEmbeddings",
+    "LazyAdam",
+    "Ranker",
+    "SchemaEmbeddings",
+    "SelfGatingFusion",
+    "SemanticIdEmbedding",
+    "fusion",
+    "interactions",
+    "make_ranker",
+]

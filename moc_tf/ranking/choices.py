@@ -1,0 +1,31 @@
+"""Resolves a choice given by name, by configuration or as an object."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moc_tf._keras import keras
+
+
+def get(identifier: Any, classes: Mapping[str, type], what: str) -> Any:
+    """The layer that `identifier` stands for.
+
+    Args:
+      identifier: a key of `classes`, made with its default arguments; a layer,
+        returned as it is; or the configuration of one, as
+        `keras.layers.serialize` gives it.
+      classes: name -> class of layer.
+      what: what is chosen, for the error message, such as "fusion".
+
+    Raises:
+      ValueError: if it is none of these.
+    """
+    if isinstance(identifier, keras.layers.Layer):
+        return identifier
+    if isinstance(identifier, Mapping):
+        return keras.layers.deserialize(dict(identifier))
+    if isinstance(identifier, str) and identifier in classes:
+        return classes[identifier]()
+    raise ValueError(
+        f"{what} must be a Keras layer or one of {sorted(classes)}. "
+        f"Received: {identifier!r}."
+    )

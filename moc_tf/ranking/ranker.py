@@ -1,0 +1,181 @@
+"""The ranker: features and codes -> logit of a click."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from moc_tf._keras import keras
+from moc_tf.data.schema import Schema
+from moc_tf.ranking import interactions
+from moc_tf.ranking.global_batch import global_mean
+from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
+
+
+@keras.utils.register_keras_serializable(package="moc_tf")
+class Ranker(tfrs.Model):
+    """A CTR ranker over the fields of a schema, codes among them.
+
+    It trains on dictionaries of features and label, by binary cross-entropy:
+
+        model.compile(optimizer=LazyAdam(1e-3))
+        model.fit(train, validation_data=valid)
+        logits = model.predict(test)
+
+    Training reports `logloss`, the mean over all examples since the epoch began;
+    `loss` is that of the last batch alone, as in every TFRS model. AUC is not among
+    the metrics: Keras' own is too coarse for differences between rankers, so take it
+    from the logits, by `moc_tf.evaluation`.
+
+    Args:
+      schema: the features, in the order of the fields, and the label.
+      interaction: what makes a logit of the field embeddings, such as "dcn_v2"; see
+        `moc_tf.ranking.interactions.get`.
+      fusion: of the code embeddings; see `moc_tf.ranking.fusion.get`. Unused if the
+        schema has no code feature.
+      embedding_dim: d, the size of an embedding.
+      embeddings_initializer: of the tables; None is a normal distribution with
+        standard deviation 0.01. Linear weights start at zero.
+      embedding_l2: weight of an L2 penalty on the rows looked up for a training
+        batch; see `SchemaEmbeddings`.
+
+    Attributes:
+      embeddings: `SchemaEmbeddings`, which holds the tables and the fusion.
+      linear: `SchemaEmbeddings` of dimension 1 if the interaction wants a linear
+        term, otherwise None.
+      interaction: the interaction layer.
+
+    Call arguments:
+      features: a tensor for each feature of the schema, by name. Other keys, such as
+        the label, are ignored.
+
+    Returns:
+      Logits, float32 [batch].
+
+    Raises:
+      ValueError: if a feature, or in training the label, is missing.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        interaction: Any,
+        fusion: Any = "self_gating",
+        embedding_dim: int = 16,
+        embeddings_initializer: Any = None,
+        embedding_l2: float = 0.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.schema = schema
+        self.embeddings = SchemaEmbeddings(
+            schema,
+            embedding_dim,
+            fusion,
+            embeddings_initializer,
+            embedding_l2,
+            name="embeddings",
+        )
+        self.interaction = interactions.get(interaction)
+        self.linear = None
+        if getattr(self.interaction, "linear_term", False):
+            self.linear = SchemaEmbeddings(
+                schema,
+                embedding_dim=1,
+                embeddings_initializer="zeros",
+                embedding_l2=embedding_l2,
+                name="linear",
+            )
+        self.task = tfrs.tasks.Ranking(
+            loss=keras.losses.BinaryCrossentropy(
+                from_logits=True, reduction=keras.losses.Reduction.NONE
+            ),
+            loss_metrics=[keras.metrics.Mean(name="logloss")],
+        )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates the weights; the schema alone tells their shapes."""
+        features = {f.name: tf.zeros([1], tf.int32) for f in self.schema.categorical}
+        codes = self.schema.codes
+        if codes:
+            features[codes.name] = tf.zeros([1, codes.num_codebooks], tf.int32)
+        self.call(features)
+        self.built = True
+
+    def call(
+        self, features: Mapping[str, tf.Tensor], training: bool | None = None
+    ) -> tf.Tensor:
+        """Logits of `features`."""
+        logits = self.interaction(self.embeddings(features, training=training))
+        if self.linear:
+            logits += tf.reduce_sum(self.linear(features, training=training), [1, 2])
+        return tf.cast(logits, tf.float32)
+
+    def compute_loss(
+        self, inputs: Mapping[str, tf.Tensor], training: bool = False
+    ) -> tf.Tensor:
+        """Mean binary cross-entropy of a batch, float32 scalar.
+
+        Under a strategy with several replicas, this replica's share of the mean over
+        the global batch.
+        """
+        if self.schema.label not in inputs:
+            raise ValueError(
+                f"The label {self.schema.label!r} is missing from a batch. "
+                f"Received: {sorted(inputs)}."
+            )
+        logits = self(inputs, training=training)
+        losses = self.task(
+            labels=tf.reshape(inputs[self.schema.label], (-1, 1)),
+            predictions=tf.reshape(logits, (-1, 1)),
+        )
+        return global_mean(losses)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        embeddings = self.embeddings.get_config()
+        return {
+            "name": self.name,
+            "interaction": keras.layers.serialize(self.interaction),
+            **{
+                key: embeddings[key]
+                for key in (
+                    "schema",
+                    "fusion",
+                    "embedding_dim",
+                    "embeddings_initializer",
+                    "embedding_l2",
+                )
+            },
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "Ranker":
+        """The model that `get_config` described, with new weights."""
+        with keras.utils.custom_object_scope(custom_objects or {}):
+            return cls(**{**config, "schema": Schema.from_config(config["schema"])})
+
+
+def make_ranker(
+    interaction: Any, schema: Schema, fusion: Any = "self_gating", **options: Any
+) -> Ranker:
+    """A ranker by name.
+
+    Example:
+      >>> user, codes = CategoricalFeature("user", 1000), CodeFeature("codes", 7, 256)
+      >>> schema = Schema((user, codes))
+      >>> model = make_ranker("dcn_v2", schema, fusion="self_gating")
+
+    Args:
+      interaction: "dcn_v2", "deepfm" or a layer, such as `DCNv2(num_cross_layers=2)`.
+      schema: the features and the label.
+      fusion: of the code embeddings: "self_gating", "none" or a layer.
+      **options: further arguments of `Ranker`.
+
+    Raises:
+      ValueError: if a name is unknown; the message lists the known ones.
+    """
+    return Ranker(schema, interaction, fusion, **options)
