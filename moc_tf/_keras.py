@@ -9,9 +9,11 @@ enough even after `import tensorflow` or `import keras`, and too late only once
 Every other module writes `from moc_tf._keras import keras`.
 """
 
+import importlib.util
 import os
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
@@ -26,8 +28,9 @@ In Colab or Jupyter: restart the session (Runtime > Restart session), then make
 `import moc_tf` the first cell."""
 
 
-def _is_keras_2(module_name: str) -> bool:
-    return module_name.split(".")[0] == "tf_keras"
+def _is_keras_2(keras: types.ModuleType) -> bool:
+    # Not by its own name: `from tensorflow.keras import ...` calls it tensorflow.keras.
+    return keras.Model.__module__.split(".")[0] == "tf_keras"
 
 
 def select_keras_2() -> None:
@@ -40,7 +43,7 @@ def select_keras_2() -> None:
     tensorflow = sys.modules.get("tensorflow")
     resolved = vars(tensorflow).get("keras") if tensorflow else None
     # Until its first use, tf.keras is TensorFlow's lazy loader, a subclass.
-    if type(resolved) is types.ModuleType and not _is_keras_2(resolved.__name__):
+    if type(resolved) is types.ModuleType and not _is_keras_2(resolved):
         raise ImportError(
             _ADVICE.format(
                 problem="tf.keras was already used as Keras 3 in this process",
@@ -56,6 +59,13 @@ def select_keras_2() -> None:
             )
         )
     os.environ[_VARIABLE] = "1"
+    package = importlib.util.find_spec("tf_keras")
+    if tensorflow and package and package.origin:
+        # `from tensorflow.keras import ...` looks where TensorFlow decided on when it
+        # was imported, whatever the variable says since.
+        folder = str(Path(package.origin).parent / "api" / "_v2")
+        if folder not in tensorflow.__path__:
+            tensorflow.__path__.insert(0, folder)
 
 
 def __getattr__(name: str) -> Any:
@@ -65,15 +75,16 @@ def __getattr__(name: str) -> Any:
     import tensorflow as tf
 
     try:
-        origin = tf.keras.Model.__module__
+        chosen = _is_keras_2(tf.keras)
     except ImportError as error:
         raise ImportError(
             "moc_tf needs the tf_keras package: pip install tf-keras"
         ) from error
-    if not _is_keras_2(origin):
+    if not chosen:
         raise ImportError(
             _ADVICE.format(
-                problem=f"tf.keras.Model comes from {origin!r}", variable=_VARIABLE
+                problem=f"tf.keras.Model comes from {tf.keras.Model.__module__!r}",
+                variable=_VARIABLE,
             )
         )
     return tf.keras

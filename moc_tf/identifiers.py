@@ -1,6 +1,7 @@
 """Finds rows by identifier, for item ids, user ids and attribute values alike."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +17,15 @@ def as_identifiers(values: npt.ArrayLike, what: str) -> np.ndarray:
     Raises:
       ValueError: if they are not one-dimensional or of another type.
     """
-    array = np.asarray(values)
+    # A list goes in as objects, for NumPy would write the NaN of a missing value as
+    # the identifier "nan".
+    array = np.asarray(values, object if isinstance(values, list | tuple) else None)
     if array.ndim != 1:
         raise ValueError(
             f"{what} must be one-dimensional. Received: shape {array.shape}."
         )
-    if array.dtype.kind == "O":
-        array = np.array(
-            [v.decode() if isinstance(v, bytes) else v for v in array.tolist()]
-        )
+    if array.dtype.kind in "OT":
+        array = np.array([_as_identifier(value, what) for value in array.tolist()])
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8")
     if array.dtype.kind in "iu" or array.size == 0:
@@ -34,6 +35,17 @@ def as_identifiers(values: npt.ArrayLike, what: str) -> np.ndarray:
             f"{what} must be strings or integers. Received: dtype {array.dtype}."
         )
     return array
+
+
+def _as_identifier(value: Any, what: str) -> str:
+    if isinstance(value, bytes):
+        return value.decode()
+    if not isinstance(value, str | int | np.integer) or isinstance(value, bool):
+        raise ValueError(
+            f"{what} must be strings or integers. Received: {value!r} of type "
+            f"{type(value).__name__}."
+        )
+    return str(value)
 
 
 def preview(values: Sequence | np.ndarray, limit: int = 5) -> str:

@@ -9,6 +9,7 @@ from moc_tf.data.ranking_data import RankingData, RankingPart, prepare_ranking_d
 from moc_tf.data.record_files import DataFileError
 from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
 from moc_tf.data.splits import TimeSplit, split_by_time
+from moc_tf.data.unknown_values import hide_values
 from moc_tf.data.vectors import ItemVectors, load_item_vectors
 from moc_tf.data.vocabulary import Vocabulary
 
@@ -26,6 +27,7 @@ __all__ = [
     "Schema",
     "TimeSplit",
     "Vocabulary",
+    "hide_values",
     "label_parts",
     "load_amazon",
     "load_item_vectors",

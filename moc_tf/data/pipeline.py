@@ -1,5 +1,6 @@
 """Columns to batches: indices are shuffled, and batches gathered whole."""
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,14 +17,14 @@ def make_batches(
 ) -> tf.data.Dataset:
     """Batches of `columns`, with columns of another table joined to each row.
 
-    No Python runs a row or a batch: an epoch is one permutation, a batch one gather
+    No Python runs a row or a batch: a pass is one permutation, a batch one gather
     from each column, in a prefetching thread.
 
     Args:
       columns: name -> array [rows, ...].
       batch_size: rows of a batch; the last may have fewer.
-      shuffle_seed: None keeps the order; else each pass has its own random order,
-        and two data sets of equal seed go through the same orders.
+      shuffle_seed: None keeps the order; else each pass has its own random order.
+        Two data sets of equal seed go through the same orders, pass by pass.
       joined: name -> array [keys, ...] whose row `columns[join_key]` is added to each
         row: attributes of items to interactions, say. It is stored once.
       join_key: name of the column, integers in [0, keys), to join by. The column
@@ -36,7 +37,7 @@ def make_batches(
     Raises:
       ValueError: if columns differ in length, are empty, or a key is out of range.
     """
-    rows = _common_length(columns, "columns")
+    rows = _common_length(columns, "Columns")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
     if joined:
@@ -53,24 +54,30 @@ def make_batches(
             batch |= {name: tf.gather(table, keys) for name, table in tables.items()}
         return batch
 
-    def epoch(seed: tf.Tensor) -> tf.data.Dataset:
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(rows, dtype=tf.int64)
         if shuffle_seed is not None:
-            order = tf.random.experimental.stateless_shuffle(order, [seed, 0])
+            seed = tf.stack([tf.constant(shuffle_seed, tf.int64), number])
+            order = tf.random.experimental.stateless_shuffle(order, seed)
         return tf.data.Dataset.from_tensor_slices(order).batch(
             batch_size, drop_remainder=drop_remainder
         )
 
-    if shuffle_seed is None:
-        seeds = tf.data.Dataset.from_tensors(tf.constant(0, tf.int64))
-    else:
-        seeds = tf.data.Dataset.random(
-            seed=shuffle_seed, rerandomize_each_iteration=True
-        ).take(1)
-    batches = seeds.flat_map(epoch).map(gather)
+    batches = pass_number().flat_map(one_pass).map(gather)
     full, rest = divmod(rows, batch_size)
     count = full + (rest > 0 and not drop_remainder)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+
+
+def pass_number() -> tf.data.Dataset:
+    """A data set of one int64: 0 in the first pass over it, then 1, 2, ...
+
+    Unlike `tf.data.Dataset.random`, it does not depend on the global seed.
+    """
+    passes = itertools.count()
+    return tf.data.Dataset.from_generator(
+        lambda: iter([next(passes)]), output_signature=tf.TensorSpec((), tf.int64)
+    )
 
 
 def _common_length(columns: Mapping[str, np.ndarray], what: str) -> int:

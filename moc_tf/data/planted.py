@@ -33,6 +33,9 @@ class PlantedConfig:
       appeal: standard deviation of the logit's part common to all users.
       late_items: share of items that enter the catalogue during the log.
       seed: of everything.
+
+    Raises:
+      ValueError: if a number is below 1, a strength negative or late_items no share.
     """
 
     num_items: int = 2_000
@@ -47,6 +50,20 @@ class PlantedConfig:
     appeal: float = 1.0
     late_items: float = 0.5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            least = 1 if field.type is int and field.name != "seed" else 0
+            if not value >= least:
+                raise ValueError(
+                    f"{field.name} must be at least {least}. Received: {value}."
+                )
+        if self.late_items > 1:
+            raise ValueError(
+                "late_items is a share and must be at most 1. Received: "
+                f"{self.late_items}."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""Trains the id of unseen values: hides some of the known ones."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from moc_tf.data.pipeline import pass_number
+
+
+def hide_values(
+    batches: tf.data.Dataset, names: Sequence[str], rate: float, seed: int
+) -> tf.data.Dataset:
+    """Replaces ids by 0, the id of unseen values, at random.
+
+    With vocabularies of the training part, no training row has a value of id 0, so
+    that its embedding stays as it was drawn, and every row of a new item or user is
+    scored with noise. Hiding a share of the ids teaches a ranker what to make of the
+    others when one is unknown.
+
+    Args:
+      batches: dictionaries of integers [batch] and other tensors.
+      names: of the ids to hide, each independently.
+      rate: share of them, in [0, 1).
+      seed: of the draws, which differ from pass to pass.
+
+    Returns:
+      The batches with some ids replaced.
+
+    Raises:
+      ValueError: if the rate is out of range.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate must lie in [0, 1). Received: {rate}.")
+    if not rate:
+        return batches
+    base = tf.constant([seed, 1], tf.int64)
+
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        pass_seed = tf.random.fold_in(base, number)
+
+        def hide(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            shape = [len(names), tf.shape(batch[names[0]])[0]]
+            drawn = tf.random.stateless_uniform(
+                shape, tf.random.fold_in(pass_seed, step)
+            )
+            hidden = {
+                name: tf.where(drawn[i] < rate, tf.zeros_like(batch[name]), batch[name])
+                for i, name in enumerate(names)
+            }
+            return {**batch, **hidden}
+
+        return batches.enumerate().map(hide)
+
+    hidden = pass_number().flat_map(one_pass)
+    cardinality = tf.data.experimental.assert_cardinality(batches.cardinality())
+    return hidden.apply(cardinality).prefetch(4)

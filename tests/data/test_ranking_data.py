@@ -1,0 +1,219 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from moc_tf.code_table import CodeTable, UnknownItemError
+from moc_tf.data.interactions import Catalogue, Interactions
+from moc_tf.data.protocols import label_parts
+from moc_tf.data.ranking_data import prepare_ranking_data
+from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
+from moc_tf.data.splits import split_by_time
+
+# (user, item, rating), in order of time: eight rows to train on, one to validate with,
+# one to test with.
+ROWS = [
+    ("u2", "c", 5),
+    ("u1", "a", 1),
+    ("u1", "b", 4),
+    ("u2", "a", 3),
+    ("u1", "c", 5),
+    ("u2", "b", 2),
+    ("u1", "a", 4),
+    ("u2", "c", 1),
+    ("u0", "a", 5),
+    ("u3", "new", 2),
+]
+CATALOGUE = Catalogue(
+    ["c", "a", "b", "new", "never"],
+    {
+        "brand": np.array(["X", "Y", "X", "Z", "Y"]),
+        "category": np.array(["K", "K", "K", "L", "L"]),
+        "title": np.array(["t1", "t2", "t3", "t4", "t5"]),
+    },
+)
+
+
+def log_of(order=range(10)):
+    users, items, ratings = zip(*(ROWS[row] for row in order), strict=True)
+    return Interactions(
+        np.array(users),
+        np.array(items),
+        np.array(order, np.int64),
+        np.array(ratings, np.float32),
+    )
+
+
+def prepare(log=None, catalogue=CATALOGUE, protocol="rating", seed=0):
+    return prepare_ranking_data(log or log_of(), catalogue, protocol, "tiny", seed)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return prepare()
+
+
+def test_vocabularies_come_from_the_training_part(data):
+    # Brand Z occurs in the test part alone; category varies there alone.
+    assert data.schema == Schema(
+        (
+            CategoricalFeature("user", 3),
+            CategoricalFeature("item", 4),
+            CategoricalFeature("brand", 3),
+        )
+    )
+    assert {name: ids.tolist() for name, ids in data.item_features.items()} == {
+        "item": [3, 1, 2, 0, 0],
+        "brand": [1, 2, 1, 0, 2],
+    }
+    assert data.train.users.tolist() == [2, 1, 1, 2, 1, 2, 1, 2]
+    assert data.validation.users.tolist() == data.test.users.tolist() == [0]
+
+
+def test_user_rows_tell_unseen_users_apart(data):
+    assert data.train.user_rows.tolist() == [2, 1, 1, 2, 1, 2, 1, 2]
+    assert data.validation.user_rows.tolist() == [0]
+    assert data.test.user_rows.tolist() == [3]
+
+
+def test_item_rows_point_into_the_catalogue(data):
+    assert data.item_ids.tolist() == ["c", "a", "b", "new", "never"]
+    assert data.train.item_rows.tolist() == [0, 1, 2, 1, 0, 2, 1, 0]
+    assert data.validation.item_rows.tolist() == [1]
+    assert data.test.item_rows.tolist() == [3]
+    assert data.training_items.tolist() == [0, 1, 2]
+
+
+def test_labels_and_new_items(data):
+    assert data.train.labels.tolist() == [1, 0, 1, 0, 1, 0, 1, 0]
+    assert data.validation.labels.tolist() == [1]
+    assert data.test.labels.tolist() == [0]
+    assert not data.train.new_item.any()
+    assert data.validation.new_item.tolist() == [False]
+    assert data.test.new_item.tolist() == [True]
+    assert len(data.train) == 8
+
+
+def test_dtypes(data):
+    part = data.train
+    columns = (part.users, part.user_rows, part.item_rows, part.labels, part.new_item)
+    assert [column.dtype for column in columns] == [
+        *(np.int32, np.int64, np.int32, np.float32, bool)
+    ]
+
+
+def test_attributes_that_the_catalogue_lacks_are_no_features():
+    schema = prepare(catalogue=Catalogue(CATALOGUE.item_ids, {})).schema
+    assert [feature.name for feature in schema.features] == ["user", "item"]
+
+
+def test_names_are_kept(data):
+    assert (data.name, data.protocol) == ("tiny", "rating")
+
+
+class TestChecksums:
+    def test_they_are_those_of_the_labelled_parts(self, data):
+        log = log_of()
+        expected = [
+            part.sha256() for part in label_parts(log, split_by_time(log), "rating")
+        ]
+        parts = (data.train, data.validation, data.test)
+        assert [part.sha256 for part in parts] == expected
+        assert data.sha256 == hashlib.sha256("".join(expected).encode()).hexdigest()
+
+    def test_the_order_of_the_files_does_not_matter(self, data):
+        order = [3, 9, 0, 7, 5, 1, 8, 6, 2, 4]
+        items = [4, 2, 0, 3, 1]
+        catalogue = Catalogue(
+            CATALOGUE.item_ids[items],
+            {name: values[items] for name, values in CATALOGUE.attributes.items()},
+        )
+        assert prepare(log_of(order), catalogue).sha256 == data.sha256
+
+    def test_the_protocol_and_its_seed_matter(self, data):
+        log = Interactions(
+            np.array([f"u{i % 4}" for i in range(40)]),
+            np.array(["c", "a", "b", "never"] * 10),
+            np.arange(40),
+            np.ones(40, np.float32),
+        )
+        checksums = {prepare(log).sha256} | {
+            prepare(log, protocol="implicit", seed=seed).sha256 for seed in (0, 1)
+        }
+        assert len(checksums) == 3
+        assert prepare(log, protocol="implicit").sha256 in checksums
+
+
+def test_implicit_rows_are_doubled():
+    log = Interactions(
+        np.array(["u1", "u2"] * 5),
+        np.array(["c", "a"] * 4 + ["c", "new"]),
+        np.arange(10),
+        None,
+    )
+    data = prepare(log, protocol="implicit")
+    assert data.train.labels.tolist() == [1, 0] * 8
+    assert data.train.item_rows.tolist() == [0, 1, 1, 0] * 4
+    assert data.train.user_rows.tolist() == [0, 0, 1, 1] * 4
+    assert data.test.item_rows.tolist() == [3, 0]
+    assert data.test.new_item.tolist() == [True, False]
+
+
+def test_items_that_the_catalogue_lacks_are_named():
+    # One item of training and one of the test part alone.
+    for keep, missing in (([0, 1, 3], "b"), ([0, 1, 2], "new")):
+        with pytest.raises(
+            ValueError, match=rf"1 item ids .* missing from the catalogue.*'{missing}'"
+        ):
+            prepare(catalogue=Catalogue(CATALOGUE.item_ids[keep], {}))
+
+
+class TestBatches:
+    # In another order than the catalogue, with an item that it lacks.
+    TABLE = CodeTable(
+        ["new", "b", "other", "a", "c", "never"],
+        [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 0]],
+        codebook_size=6,
+    )
+
+    def test_they_hold_what_the_schema_says(self, data):
+        batch = next(iter(data.batches(data.train, 4)))
+        assert {name: values.numpy().tolist() for name, values in batch.items()} == {
+            "user": [2, 1, 1, 2],
+            "item": [3, 1, 2, 1],
+            "brand": [1, 2, 1, 2],
+            "label": [1, 0, 1, 0],
+        }
+        assert data.schema_with(None) == data.schema
+
+    def test_codes_are_joined_by_item(self, data):
+        schema = data.schema_with(self.TABLE)
+        assert schema.codes == CodeFeature("codes", 2, 6)
+        (batch,) = data.batches(data.test, 4, self.TABLE)
+        assert batch.keys() == {f.name for f in schema.features} | {schema.label}
+        assert batch["codes"].numpy().tolist() == [[0, 1]]
+        first, second = data.batches(data.train, 4, self.TABLE)
+        assert first["codes"].numpy().tolist() == [[4, 5], [3, 4], [1, 2], [3, 4]]
+        assert second["codes"].numpy().tolist() == [[4, 5], [1, 2], [3, 4], [4, 5]]
+
+    def test_they_have_the_dtypes_of_the_schema(self, data):
+        schema = data.schema_with(self.TABLE)
+        spec = data.batches(data.train, 4, self.TABLE).element_spec
+        for name, example in schema.example_batch().items():
+            assert spec[name].dtype.as_numpy_dtype == example.dtype
+            assert tuple(spec[name].shape[1:]) == example.shape[1:]
+        assert spec[schema.label].dtype.as_numpy_dtype == np.float32
+
+    def test_they_are_shuffled_by_the_seed(self, data):
+        def rows(seed):
+            (batch,) = data.batches(data.train, 8, shuffle_seed=seed)
+            columns = (batch[name].numpy() for name in ("user", "item", "label"))
+            return list(zip(*columns, strict=True))
+
+        assert rows(1) == rows(1) != rows(None)
+        assert sorted(rows(1)) == sorted(rows(None))
+
+    def test_an_item_without_codes_is_an_error(self, data):
+        table = CodeTable(["a", "b", "c", "new"], np.zeros((4, 2), int), 1)
+        with pytest.raises(UnknownItemError, match="'never'"):
+            data.batches(data.train, 4, table)

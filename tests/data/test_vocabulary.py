@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moc_tf.data.vocabulary import Vocabulary
+
+
+def test_ids_follow_the_sorted_values_and_0_is_unseen():
+    vocabulary = Vocabulary(["c", "a", "c", "b", ""])
+    assert vocabulary.size == 5
+    ids = vocabulary.ids(["a", "b", "c", "", "d", "aa"])
+    assert ids.tolist() == [2, 3, 4, 1, 0, 0]
+    assert ids.dtype == np.int32
+
+
+def test_integers_are_values_as_strings():
+    vocabulary = Vocabulary([9, 10])
+    assert vocabulary.ids(["10", "9", "8"]).tolist() == [1, 2, 0]
+    assert vocabulary.ids([10, 9, 8]).tolist() == [1, 2, 0]
+
+
+def test_an_empty_vocabulary_knows_only_unseen():
+    vocabulary = Vocabulary([])
+    assert vocabulary.size == 1
+    assert vocabulary.ids(["a", "b"]).tolist() == [0, 0]
+
+
+def test_other_values_are_refused():
+    with pytest.raises(ValueError, match=r"Vocabulary values must be strings"):
+        Vocabulary([0.5])
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("abc")), st.lists(st.text("abcd")))
+def test_it_is_an_enumeration_of_what_was_seen(seen, wanted):
+    twin = {value: i + 1 for i, value in enumerate(sorted(set(seen)))}
+    vocabulary = Vocabulary(seen)
+    assert vocabulary.size == len(twin) + 1
+    assert vocabulary.ids(wanted).tolist() == [twin.get(w, 0) for w in wanted]
