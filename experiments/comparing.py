@@ -1,0 +1,52 @@
+"""Runs a comparison before a person's eyes: progress, table, picture."""
+
+import pathlib
+
+from moc_tf.evaluation import plot_auc_by_codes, results_table, summarise
+from moc_tf.training import Comparison, Progress
+
+
+def run_and_report(comparison: Comparison, workdir: str, title: str) -> None:
+    """Runs what is left of `comparison` and reports all of it.
+
+    Prints a line a run, then the table; writes `table.md` and, where Mixture-of-Codes
+    ran at several numbers of codes, `auc_by_codes.png` beside `results.jsonl`.
+
+    Args:
+      comparison: what to run.
+      workdir: the folder that it writes to.
+      title: printed above the table.
+    """
+    results = []
+    for progress in comparison.run():
+        results.append(progress.result)
+        print(_line(progress), flush=True)
+    summaries = summarise(results)
+    print(f"\n{title}\n\n{results_table(summaries)}\n")
+    print("± is half of the 95 % interval of the mean over seeds; n.s. marks a paired")
+    print("difference whose interval includes 0.\n")
+    folder = pathlib.Path(workdir)
+    table = results_table(summaries, style="markdown")
+    (folder / "table.md").write_text(f"{title}\n\n{table}\n")
+    drawn = [s for s in summaries if not s.group["variant"]]
+    if len({s.group["num_codes"] for s in drawn if s.group["method"] == "moc"}) > 1:
+        plot_auc_by_codes(drawn, folder / "auc_by_codes.png")
+        print(f"Picture:       {folder / 'auc_by_codes.png'}")
+    print(
+        f"Run directory: {folder} (results.jsonl, table.md, runs/, codes/, indexers/)"
+    )
+
+
+def _line(progress: Progress) -> str:
+    result = progress.result
+    new_items = result["auc_new_items"]
+    columns = [
+        f"[{progress.done:>{len(str(progress.total))}}/{progress.total}]",
+        f"{progress.seconds:6.1f} s ",
+        f"{result['method']:<12} {result['variant'] or '':<8}",
+        f"codes {result['num_codes']:<2}",
+        f"seed {result['seed']}  AUC {result['auc']:.4f}",
+        f" new items {new_items:.4f}" if new_items is not None else "",
+        " (done before)" if progress.resumed else "",
+    ]
+    return " ".join(columns).rstrip()

@@ -1,0 +1,41 @@
+"""Settings of the experiments, by data set; chosen on validation parts alone."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from moc_tf.data import PlantedConfig
+from moc_tf.training import RankerConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Settings of a comparison.
+
+    Attributes:
+      ranker: settings of the ranker and its training.
+      indexer: settings of the indexers.
+      planted: settings of the planted benchmark.
+    """
+
+    ranker: RankerConfig
+    indexer: Mapping[str, Any]
+    planted: PlantedConfig | None = None
+
+
+PLANTED = Setting(
+    ranker=RankerConfig(batch_size=1024, max_epochs=8, patience=1, learning_rate=2e-3),
+    indexer={
+        "codebook_size": 32,
+        "codebook_dim": 16,
+        "hidden_units": (128, 64),
+        "epochs": 40,
+        "batch_size": 128,
+        "learning_rate": 2e-3,
+    },
+    planted=PlantedConfig(),
+)
+
+AMAZON = Setting(
+    ranker=RankerConfig(hidden_share=0.1), indexer={"codebook_size": 256, "epochs": 40}
+)

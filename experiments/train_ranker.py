@@ -1,0 +1,113 @@
+r"""Trains a ranker with and without codes, over seeds, and prints the comparison.
+
+    python -m experiments.train_ranker --dataset=amazon/beauty \
+        --data_dir=/path/to/amazon2014 --protocol=rating --model=dcn_v2 \
+        --methods=none,vq,moc --num_codes=7 --seeds=5 --workdir=runs/beauty
+
+For every method and seed an indexer is fitted on the items of the training part, all
+items are encoded, and the ranker is trained on the log. A run that is finished under
+`--workdir` with the same settings is not done again.
+
+`--data_dir` is a folder with reviews_<Category>_5.json.gz, meta_<Category>.json.gz and
+item_embeddings_<Category>.npz. Without it, the first two are downloaded through
+TensorFlow Datasets and `--vectors` names the item vectors. `--codes` adds a ranker on a
+saved code table.
+"""
+
+from absl import app, flags
+
+_DATASET = flags.DEFINE_string(
+    "dataset",
+    "planted",
+    "planted, amazon/beauty, amazon/sports_and_outdoors or amazon/toys_and_games.",
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")
+_VECTORS = flags.DEFINE_string("vectors", None, "File of item vectors.")
+_PROTOCOL = flags.DEFINE_enum(
+    "protocol",
+    "rating",
+    ["rating", "implicit"],
+    "rating: above 3 is a click; implicit: an interaction is, a random item is not.",
+)
+_MODEL = flags.DEFINE_enum("model", "dcn_v2", ["dcn_v2", "deepfm"], "The ranker.")
+_METHODS = flags.DEFINE_list("methods", ["none", "vq", "moc"], "none, vq, moc.")
+_NUM_CODES = flags.DEFINE_list("num_codes", ["7"], "Codes of `moc`, one or several.")
+_FUSION = flags.DEFINE_enum(
+    "fusion", "self_gating", ["self_gating", "none"], "Fusion of the code embeddings."
+)
+_CODES = flags.DEFINE_string("codes", None, "A saved code table to train on as well.")
+_SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds.", lower_bound=1)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True)
+_CODEBOOK_SIZE = flags.DEFINE_integer(
+    "codebook_size", None, "Codes in a codebook; default: the data set's setting."
+)
+_DIVERSITY_WEIGHT = flags.DEFINE_float(
+    "diversity_weight", None, "Of `moc`: weight of the heads' decorrelation."
+)
+_LEARNING_RATE = flags.DEFINE_float(
+    "learning_rate", None, "Of the ranker; default: the data set's setting."
+)
+_MAX_EPOCHS = flags.DEFINE_integer(
+    "max_epochs", None, "Of the ranker, at most; default: the data set's setting."
+)
+
+
+def main(_: list[str]) -> None:
+    """Compares the methods."""
+    import dataclasses
+
+    from experiments import comparing, settings
+    from experiments.datasets import load_dataset
+    from moc_tf.code_table import CodeTable
+    from moc_tf.training import Comparison, Method, methods_named
+
+    setting = settings.PLANTED if _DATASET.value == "planted" else settings.AMAZON
+    given = {
+        "learning_rate": _LEARNING_RATE.value,
+        "max_epochs": _MAX_EPOCHS.value,
+        "model": _MODEL.value,
+        "fusion": _FUSION.value,
+    }
+    ranker = dataclasses.replace(
+        setting.ranker, **{k: v for k, v in given.items() if v is not None}
+    )
+    indexer = dict(setting.indexer)
+    if _CODEBOOK_SIZE.value is not None:
+        indexer["codebook_size"] = _CODEBOOK_SIZE.value
+    if _DIVERSITY_WEIGHT.value is not None:
+        indexer["diversity_weight"] = _DIVERSITY_WEIGHT.value
+    methods = methods_named(_METHODS.value, [int(count) for count in _NUM_CODES.value])
+
+    dataset = load_dataset(
+        _DATASET.value,
+        _PROTOCOL.value,
+        _DATA_DIR.value,
+        _VECTORS.value,
+        setting.planted,
+    )
+    tables = dict(dataset.tables)
+    if _CODES.value:
+        table = CodeTable.load(_CODES.value)
+        tables["given_codes"] = table
+        methods.append(Method("given_codes", table.num_codebooks))
+    comparison = Comparison(
+        "train_ranker",
+        dataset.ranking,
+        dataset.vectors,
+        methods,
+        range(_SEEDS.value),
+        ranker,
+        indexer,
+        _WORKDIR.value,
+        tables,
+    )
+    comparing.run_and_report(
+        comparison,
+        _WORKDIR.value,
+        f"{_MODEL.value} on {_DATASET.value}, protocol {_PROTOCOL.value}, "
+        f"{_SEEDS.value} seeds",
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)

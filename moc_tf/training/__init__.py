@@ -1,0 +1,21 @@
+"""Runs: directories, seeds, early stopping, and comparisons of methods."""
+
+from moc_tf.training.comparison import Comparison, Method, Progress, methods_named
+from moc_tf.training.early_stopping import EarlyStoppingOnAUC
+from moc_tf.training.environment import describe_environment, package_versions
+from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
+from moc_tf.training.run_directory import RunDirectory
+
+__all__ = [
+    "Comparison",
+    "EarlyStoppingOnAUC",
+    "Method",
+    "Progress",
+    "RankerConfig",
+    "RankerTrainer",
+    "RunDirectory",
+    "TrainedRanker",
+    "describe_environment",
+    "methods_named",
+    "package_versions",
+]

@@ -1,0 +1,275 @@
+"""Compares ways to give a ranker what an LLM knows: methods times seeds."""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from moc_tf._artefact import ArtefactError
+from moc_tf.code_table import CodeTable
+from moc_tf.data.ranking_data import RankingData
+from moc_tf.data.vectors import ItemVectors
+from moc_tf.indexing import index_items, make_indexer
+from moc_tf.training.environment import package_versions, peak_rss_mb
+from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
+from moc_tf.training.run_directory import RunDirectory, json_ready, write_text
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way to describe items to the ranker.
+
+    Attributes:
+      name: "none" (no codes), an indexing method, or the name of a given code table.
+      num_codes: N; 0 for "none".
+      variant: "" or "shuffled": the codes dealt out to other items, which keeps
+        capacity and takes away meaning.
+    """
+
+    name: str
+    num_codes: int
+    variant: str = ""
+
+    def __post_init__(self) -> None:
+        if self.variant not in ("", "shuffled"):
+            raise ValueError(
+                f"variant must be '' or 'shuffled'. Received: {self.variant!r}."
+            )
+
+    @property
+    def id(self) -> str:
+        """Names the method in paths."""
+        return "-".join(filter(None, (self.name, str(self.num_codes), self.variant)))
+
+
+def methods_named(names: Sequence[str], num_codes: Sequence[int]) -> list[Method]:
+    """The methods of a comparison: `moc` at each number of codes, others as they are.
+
+    Args:
+      names: "none", "vq", "moc".
+      num_codes: N of "moc".
+
+    Raises:
+      ValueError: if a name is unknown, or a number of codes below 2.
+    """
+    methods = []
+    for name in names:
+        if name == "none":
+            methods.append(Method("none", 0))
+        elif name == "vq":
+            methods.append(Method("vq", 1))
+        elif name == "moc":
+            if not num_codes or min(num_codes) < 2:
+                raise ValueError(
+                    "'moc' needs at least 2 codes; 'vq' is the method with one. "
+                    f"Received: num_codes={list(num_codes)}."
+                )
+            methods += [Method("moc", count) for count in num_codes]
+        else:
+            raise ValueError(
+                f"Methods must be among ['none', 'vq', 'moc']. Received: {name!r}."
+            )
+    return methods
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Told after each run.
+
+    Attributes:
+      done: runs finished so far.
+      total: runs of the comparison.
+      seconds: since the comparison began.
+      result: of the run, as it stands in results.jsonl.
+      resumed: was it read from an earlier, finished run?
+    """
+
+    done: int
+    total: int
+    seconds: float
+    result: Mapping[str, Any]
+    resumed: bool
+
+
+class Comparison:
+    """Trains a ranker for each method and seed; every seed has an indexer of its own.
+
+    Each run has a folder under `workdir`, and a finished one is not done again:
+
+        runs/<model>/<method>/<fusion>/seed-<seed>/   see `RunDirectory`
+        codes/<method>/seed-<seed>/             the code table
+        indexers/<method>/seed-<seed>/          the indexer that made it
+        results.jsonl                           one flat object a run
+
+    Args:
+      suite: name of the comparison, in every result.
+      data: log and catalogue.
+      vectors: of the catalogue's items.
+      methods: what is compared.
+      seeds: each varies indexer, initial weights and order.
+      ranker: settings of the ranker.
+      indexer_options: settings of the indexers, but for `num_codebooks` and `seed`.
+      workdir: where everything is written.
+      tables: code tables that are given, by method name.
+    """
+
+    def __init__(
+        self,
+        suite: str,
+        data: RankingData,
+        vectors: ItemVectors,
+        methods: Sequence[Method],
+        seeds: Sequence[int],
+        ranker: RankerConfig,
+        indexer_options: Mapping[str, Any],
+        workdir: str | os.PathLike,
+        tables: Mapping[str, CodeTable] | None = None,
+    ):
+        self._suite = suite
+        self._data = data
+        self._items = ItemVectors(data.item_ids, vectors.aligned_to(data.item_ids))
+        self._vectors_sha256 = self._items.sha256()
+        self._methods = list(methods)
+        self._seeds = list(seeds)
+        self._ranker = ranker
+        self._indexer_options = dict(indexer_options)
+        self._workdir = Path(workdir)
+        self._tables = dict(tables or {})
+
+    def run(self) -> Iterator[Progress]:
+        """Does what is left to do, reporting after each run.
+
+        Runs go method by method, so that a model is traced once for all seeds.
+        `results.jsonl` is complete once the iterator is exhausted.
+        """
+        started = time.perf_counter()
+        total = len(self._methods) * len(self._seeds)
+        results: list[dict[str, Any]] = []
+        for method in self._methods:
+            trainer: RankerTrainer | None = None
+            for seed in self._seeds:
+                directory = self._run_directory(method, seed)
+                result = directory.finished_result()
+                resumed = result is not None
+                if result is None:
+                    table = self._table(method, seed)
+                    trainer = trainer or RankerTrainer(
+                        self._ranker, self._data, self._data.schema_with(table)
+                    )
+                    directory.start()
+                    trained = trainer.train(seed, table, [directory.epoch_logger()])
+                    result = self._result(method, seed, trained)
+                    directory.finish(trainer.model, result)
+                results.append(result["row"])
+                self._write_results(results)
+                yield Progress(
+                    len(results),
+                    total,
+                    time.perf_counter() - started,
+                    result["row"],
+                    resumed,
+                )
+
+    def _fusion(self, method: Method) -> str:
+        return self._ranker.fusion if method.num_codes else "none"
+
+    def _run_directory(self, method: Method, seed: int) -> RunDirectory:
+        path = (
+            self._workdir
+            / "runs"
+            / self._ranker.model
+            / method.id
+            / self._fusion(method)
+            / f"seed-{seed}"
+        )
+        config = {
+            "suite": self._suite,
+            "dataset": self._data.name,
+            "protocol": self._data.protocol,
+            "data_sha256": self._data.sha256,
+            "vectors_sha256": self._vectors_sha256,
+            "method": dataclasses.asdict(method),
+            "seed": seed,
+            "ranker": dataclasses.asdict(self._ranker),
+            "indexer": self._indexer_config(method, seed),
+            "package_versions": package_versions(),
+        }
+        return RunDirectory(path, config)
+
+    def _indexer_config(self, method: Method, seed: int) -> dict[str, Any] | None:
+        if not method.num_codes or method.name in self._tables:
+            return None
+        return {
+            **self._indexer_options,
+            "num_codebooks": method.num_codes,
+            "seed": seed,
+        }
+
+    def _table(self, method: Method, seed: int) -> CodeTable | None:
+        if not method.num_codes:
+            return None
+        table = self._tables.get(method.name) or self._indexed(method, seed)
+        return table.shuffled(seed) if method.variant == "shuffled" else table
+
+    def _indexed(self, method: Method, seed: int) -> CodeTable:
+        """The codes of a fitted indexer: read if they are there, else made."""
+        place = Path(f"{method.name}-{method.num_codes}") / f"seed-{seed}"
+        indexer = make_indexer(
+            method.name, **(self._indexer_config(method, seed) or {})
+        )
+        path = self._workdir / "codes" / place
+        if path.exists():
+            try:
+                table = CodeTable.load(path)
+            except ArtefactError:
+                pass  # left by an interruption; it is made again below
+            else:
+                wanted = {
+                    "configuration": json_ready(indexer.config),
+                    "vectors_sha256": self._vectors_sha256,
+                    "data_sha256": self._data.sha256,
+                }
+                if {key: table.manifest.get(key) for key in wanted} == wanted:
+                    return table
+        indexer.fit(self._items.vectors[self._data.training_items])
+        indexer.save(self._workdir / "indexers" / place)
+        table = index_items(indexer, self._items, {"data_sha256": self._data.sha256})
+        table.save(path)
+        return table
+
+    def _result(
+        self, method: Method, seed: int, trained: TrainedRanker
+    ) -> dict[str, Any]:
+        row = {
+            "suite": self._suite,
+            "dataset": self._data.name,
+            "protocol": self._data.protocol,
+            "model": self._ranker.model,
+            "method": method.name,
+            "num_codes": method.num_codes,
+            "fusion": self._fusion(method),
+            "variant": method.variant,
+            "seed": seed,
+            "split": "test",
+            **trained.test.to_row(),
+            "num_parameters": trained.num_parameters,
+            "train_seconds": round(trained.train_seconds, 3),
+            "examples_per_second": round(trained.examples_per_second, 1),
+            "peak_rss_mb": round(peak_rss_mb(), 1),
+            "data_sha256": self._data.sha256,
+            "package_versions": package_versions(),
+        }
+        return {
+            "row": row,
+            "best_epoch": trained.best_epoch,
+            "num_epochs": trained.num_epochs,
+            "validation": trained.validation,
+            "test": trained.test,
+        }
+
+    def _write_results(self, results: Sequence[Mapping[str, Any]]) -> None:
+        lines = "".join(json.dumps(result) + "\n" for result in results)
+        write_text(self._workdir / "results.jsonl", lines)

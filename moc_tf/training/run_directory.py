@@ -1,0 +1,115 @@
+"""The folder of one run: what was asked, what happened, and, last, what came out."""
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from moc_tf._keras import keras
+from moc_tf.training.environment import describe_environment
+
+
+class RunDirectory:
+    """Files of one run.
+
+        config.json        what the run was asked to do
+        environment.json   machine and versions
+        metrics.jsonl      one object an epoch
+        tensorboard/       the same, for TensorBoard
+        checkpoint/        weights of the trained model
+        result.json        written last, so that its presence marks a finished run
+
+    Args:
+      path: the folder; made if missing.
+      config: what is asked, JSON-serialisable. If the folder holds another
+        configuration, or an unfinished run, it is started anew.
+    """
+
+    def __init__(self, path: str | os.PathLike, config: Mapping[str, Any]):
+        self.path = Path(path)
+        self._config = json_ready(config)
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def finished_result(self) -> dict[str, Any] | None:
+        """The result of a finished run of the same configuration, if there is one."""
+        if _read_json(self.path / "config.json") != self._config:
+            return None
+        return _read_json(self.path / "result.json")
+
+    def start(self) -> None:
+        """Clears what an earlier run left and writes configuration and environment."""
+        for name in ("result.json", "config.json", "environment.json", "metrics.jsonl"):
+            (self.path / name).unlink(missing_ok=True)
+        if (self.path / "tensorboard").exists():
+            tf.io.gfile.rmtree(str(self.path / "tensorboard"))
+        _write_json(self.path / "config.json", self._config)
+        _write_json(self.path / "environment.json", describe_environment())
+
+    def epoch_logger(self) -> keras.callbacks.Callback:
+        """A callback that writes each epoch's logs to metrics.jsonl and TensorBoard."""
+        return _EpochLogger(self.path)
+
+    def finish(self, model: keras.Model, result: Mapping[str, Any]) -> None:
+        """Writes the weights of `model` and then the result."""
+        checkpoint = tf.train.Checkpoint(model=model)
+        checkpoint.write(str(self.path / "checkpoint" / "model"))
+        _write_json(self.path / "result.json", result)
+
+
+class _EpochLogger(keras.callbacks.Callback):
+    def __init__(self, path: Path):
+        super().__init__()
+        self._path = path
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._writer = tf.summary.create_file_writer(str(self._path / "tensorboard"))
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        with open(self._path / "metrics.jsonl", "a") as lines:
+            lines.write(json.dumps({"epoch": epoch, **values}) + "\n")
+        with self._writer.as_default(step=epoch):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._writer.close()
+
+
+def json_ready(value: Any) -> Any:
+    """`value` as JSON reads it back: dataclasses as objects, lists for tuples.
+
+    NaN, which JSON lacks and which a metric has where it is undefined, becomes None.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: json_ready(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` to a temporary name and renames it to `path`."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    text = json.dumps(json_ready(value), indent=2, allow_nan=False)
+    write_text(path, f"{text}\n")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None

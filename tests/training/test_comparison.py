@@ -1,0 +1,138 @@
+import json
+
+import numpy as np
+import pytest
+
+from moc_tf.code_table import CodeTable
+from moc_tf.data import ItemVectors
+from moc_tf.indexing import load_indexer
+from moc_tf.training import Comparison, Method, RankerConfig, methods_named
+
+RESULT_KEYS = (
+    "suite dataset protocol model method num_codes fusion variant seed split auc "
+    "logloss gauc auc_new_items num_parameters train_seconds examples_per_second "
+    "peak_rss_mb data_sha256 package_versions"
+).split()
+METHODS = [Method("none", 0), Method("moc", 2), Method("true_factors", 6)]
+
+
+@pytest.fixture
+def make(data, planted, tmp_path):
+    def make(methods=METHODS, seeds=(0, 1), epochs=2, vectors=planted.vectors):
+        return Comparison(
+            "test",
+            data,
+            vectors,
+            methods,
+            seeds,
+            RankerConfig(batch_size=1024, max_epochs=2, embedding_dim=4),
+            {"codebook_size": 16, "hidden_units": (16,), "epochs": epochs},
+            tmp_path,
+            {"true_factors": planted.true_factors},
+        )
+
+    return make
+
+
+def outcome(progress):
+    noisy = ("train_seconds", "examples_per_second", "peak_rss_mb")
+    return [{k: v for k, v in p.result.items() if k not in noisy} for p in progress]
+
+
+def test_every_method_and_seed_has_one_flat_result(make, tmp_path):
+    progress = list(make().run())
+    assert [(p.result["method"], p.result["seed"]) for p in progress] == [
+        (method.name, seed) for method in METHODS for seed in (0, 1)
+    ]
+    assert [p.done for p in progress] == [1, 2, 3, 4, 5, 6]
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [p.result for p in progress]
+    for result in map(json.loads, lines):
+        assert list(result) == RESULT_KEYS
+        assert result["split"] == "test"
+        assert result["fusion"] == (
+            "none" if result["num_codes"] == 0 else "self_gating"
+        )
+
+
+def test_finished_runs_are_not_done_again(make, tmp_path):
+    first = list(make().run())
+    assert not any(p.resumed for p in first)
+    second = list(make().run())
+    assert all(p.resumed for p in second)
+    assert outcome(second) == outcome(first)
+    (tmp_path / "runs/dcn_v2/moc-2/self_gating/seed-1/result.json").unlink()
+    third = list(make().run())
+    assert [p.resumed for p in third] == [True, True, True, False, True, True]
+    assert outcome(third) == outcome(first)
+
+
+def test_another_setting_is_run_anew(make):
+    list(make([Method("moc", 2)], seeds=[0]).run())
+    (progress,) = make([Method("moc", 2)], seeds=[0], epochs=3).run()
+    assert not progress.resumed
+
+
+def test_codes_come_with_their_indexer_and_provenance(make, data, planted, tmp_path):
+    list(make([Method("moc", 2)], seeds=[1]).run())
+    table = CodeTable.load(tmp_path / "codes/moc-2/seed-1")
+    indexer = load_indexer(tmp_path / "indexers/moc-2/seed-1")
+    np.testing.assert_array_equal(indexer.encode(planted.vectors.vectors), table.codes)
+    manifest = table.manifest
+    assert manifest["method"] == "moc"
+    assert manifest["configuration"]["seed"] == 1
+    assert manifest["fit"]["items"] == len(data.training_items) < len(table)
+    assert manifest["data_sha256"] == data.sha256
+    assert manifest["vectors_sha256"] == planted.vectors.sha256()
+    assert 0 < manifest["quality"]["relative_error"] < 1.5
+    assert manifest["versions"]["moc_tf"]
+
+
+def test_damaged_codes_are_made_again(make, tmp_path):
+    list(make([Method("moc", 2)], seeds=[0]).run())
+    folder = tmp_path / "codes/moc-2/seed-0"
+    table = CodeTable.load(folder)
+    (file,) = folder.glob("codes-*.npy")
+    file.write_bytes(file.read_bytes()[:-1])
+    (tmp_path / "runs/dcn_v2/moc-2/self_gating/seed-0/result.json").unlink()
+    list(make([Method("moc", 2)], seeds=[0]).run())
+    np.testing.assert_array_equal(CodeTable.load(folder).codes, table.codes)
+
+
+def test_codes_of_other_vectors_are_made_again(make, planted, tmp_path):
+    list(make([Method("moc", 2)], seeds=[0]).run())
+    before = CodeTable.load(tmp_path / "codes/moc-2/seed-0").manifest
+    turned = ItemVectors(planted.vectors.item_ids, -planted.vectors.vectors)
+    list(make([Method("moc", 2)], seeds=[0], vectors=turned).run())
+    after = CodeTable.load(tmp_path / "codes/moc-2/seed-0").manifest
+    assert before["vectors_sha256"] != after["vectors_sha256"]
+
+
+def test_shuffled_codes_keep_their_usage_and_change_their_items(make, planted):
+    comparison = make([Method("true_factors", 6, "shuffled")], seeds=[0])
+    (progress,) = comparison.run()
+    assert progress.result["variant"] == "shuffled"
+    factors = planted.true_factors
+    shuffled = factors.shuffled(0)
+    assert (shuffled.codes != factors.codes).any(axis=1).mean() > 0.9
+
+
+def test_an_item_without_a_vector_is_named(make, planted):
+    vectors = ItemVectors(planted.vectors.item_ids[1:], planted.vectors.vectors[1:])
+    with pytest.raises(ValueError, match=str(planted.vectors.item_ids[0])):
+        make(vectors=vectors)
+
+
+def test_methods_by_name():
+    assert methods_named(["none", "vq", "moc"], [2, 7]) == [
+        Method("none", 0),
+        Method("vq", 1),
+        Method("moc", 2),
+        Method("moc", 7),
+    ]
+    with pytest.raises(ValueError, match="'nothing'"):
+        methods_named(["nothing"], [2])
+    with pytest.raises(ValueError, match=r"at least 2.*\[1\]"):
+        methods_named(["moc"], [1])
+    with pytest.raises(ValueError, match="'reversed'"):
+        Method("moc", 2, "reversed")

@@ -1,0 +1,85 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from moc_tf._keras import keras
+from moc_tf.code_table import CodeTable
+from moc_tf.evaluation import evaluate_clicks
+from moc_tf.ranking import LazyAdam, make_ranker
+from moc_tf.training import RankerConfig, RankerTrainer
+
+CONFIG = RankerConfig(batch_size=512, max_epochs=3, embedding_dim=4)
+
+
+@pytest.fixture(scope="module")
+def trainer(data, planted):
+    return RankerTrainer(CONFIG, data, data.schema_with(planted.true_factors))
+
+
+def metrics(trained):
+    return dataclasses.replace(trained, train_seconds=0.0, examples_per_second=0.0)
+
+
+def test_a_seed_gives_the_same_result_however_often(trainer, planted):
+    first = metrics(trainer.train(0, planted.true_factors))
+    other = metrics(trainer.train(1, planted.true_factors))
+    again = metrics(trainer.train(0, planted.true_factors))
+    assert again == first
+    assert other != first
+
+
+def test_a_reused_model_trains_as_a_new_one_does(trainer, data, planted):
+    trainer.train(1, planted.true_factors)  # leaves weights and moments behind
+    reused = trainer.train(3, planted.true_factors)
+
+    keras.utils.set_random_seed(3)
+    model = make_ranker("dcn_v2", trainer.model.schema, embedding_dim=4)
+    model(trainer.model.schema.example_batch())
+    model.compile(optimizer=LazyAdam(CONFIG.learning_rate))
+    train = data.batches(data.train, 512, planted.true_factors, shuffle_seed=3)
+    model.fit(train, epochs=reused.best_epoch + 1, verbose=0)
+    part = data.test
+    logits = model.predict(data.batches(part, 512, planted.true_factors), verbose=0)
+    new = evaluate_clicks(part.labels, logits, part.user_rows, part.new_item)
+    assert new.all_items.auc == pytest.approx(reused.test.all_items.auc, abs=1e-4)
+    assert new.all_items.logloss == pytest.approx(
+        reused.test.all_items.logloss, abs=1e-4
+    )
+
+
+def test_the_model_holds_the_weights_that_were_measured(trainer, data, planted):
+    trained = trainer.train(0, planted.true_factors)
+    part = data.validation
+    logits = trainer.model.predict(
+        data.batches(part, 100, planted.true_factors), verbose=0
+    )
+    again = evaluate_clicks(part.labels, logits, part.user_rows, part.new_item)
+    assert again.all_items.auc == pytest.approx(trained.validation.all_items.auc)
+    assert trained.num_parameters == sum(
+        np.prod(weight.shape) for weight in trainer.model.trainable_weights
+    )
+    assert 0 <= trained.best_epoch < trained.num_epochs <= CONFIG.max_epochs
+
+
+def test_a_table_of_another_shape_is_refused(trainer, planted):
+    factors = planted.true_factors
+    wider = CodeTable(factors.item_ids, factors.codes, codebook_size=16)
+    with pytest.raises(ValueError, match=r"6 codebooks of 4 codes.*6 of 16"):
+        trainer.train(0, wider)
+
+
+def test_codes_and_schema_go_together(trainer, data, planted):
+    with pytest.raises(ValueError, match="needs a code table"):
+        trainer.train(0)
+    plain = RankerTrainer(CONFIG, data, data.schema)
+    with pytest.raises(ValueError, match="must not get one"):
+        plain.train(0, planted.true_factors)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("batch_size", 0), ("patience", 0), ("learning_rate", 0.0)]
+)
+def test_bad_settings_are_refused(option, value):
+    with pytest.raises(ValueError, match=rf"{option} must be .* Received: {value}"):
+        RankerConfig(**{option: value})
