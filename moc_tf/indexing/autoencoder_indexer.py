@@ -12,7 +12,9 @@ from moc_tf.data.pipeline import make_batches
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.codebook_upkeep import CodebookUpkeep, start_codebooks
 from moc_tf.indexing.configuration import AutoencoderConfig
-from moc_tf.indexing.indexer import Indexer, register_indexer, vector_batches
+from moc_tf.indexing.indexer import Indexer, register_indexer
+from moc_tf.indexing.vector_batches import vector_batches
+from moc_tf.indexing.vector_statistics import VectorStatistics
 
 # Every call of the graph has this shape, so that a vector's codes cannot depend on
 # how many others it is encoded with: matrix kernels differ by size, in the last bit.
@@ -85,7 +87,7 @@ class AutoencoderIndexer(Indexer):
         else:
             vectors = np.asarray(vectors)
             checked, batches = vectors, None
-        statistics = _Statistics(
+        statistics = VectorStatistics(
             sample_size=max(64 * config.codebook_size, 16_384), seed=config.seed
         )
         for batch in vector_batches(checked):
@@ -157,47 +159,3 @@ def _in_chunks(function: Any, rows: np.ndarray) -> np.ndarray:
         padding = [(0, _CHUNK - len(chunk))] + [(0, 0)] * (rows.ndim - 1)
         outputs.append(function(np.pad(chunk, padding)).numpy()[: len(chunk)])
     return np.concatenate(outputs)
-
-
-class _Statistics:
-    """Mean, scale and a uniform sample of vectors that come in batches."""
-
-    def __init__(self, sample_size: int, seed: int):
-        self._size = sample_size
-        self._random = np.random.default_rng(seed)
-        self._keys = np.zeros(0)
-        self._mean: Any = 0.0
-        self._squares = 0.0  # of the distances to the mean
-        self.rows = 0
-        self.width = 0
-        self.sample = np.zeros((0, 0), np.float32)
-
-    def add(self, batch: np.ndarray) -> None:
-        """Takes in a batch [rows, X]."""
-        if not self.rows:
-            self.width = batch.shape[1]
-            self.sample = np.zeros((0, self.width), np.float32)
-        batch = batch.astype(np.float32)
-        mean = batch.mean(axis=0, dtype=np.float64)
-        shift = mean - self._mean
-        share = len(batch) / (self.rows + len(batch))
-        self._squares += float(np.sum(np.square(batch - mean)))
-        self._squares += float(np.sum(np.square(shift))) * self.rows * share
-        self._mean = self._mean + share * shift
-        self.rows += len(batch)
-        # The rows with the smallest random keys are a uniform sample of all so far.
-        keys = np.concatenate([self._keys, self._random.random(len(batch))])
-        kept = np.sort(np.argsort(keys, kind="stable")[: self._size])
-        self._keys = keys[kept]
-        self.sample = np.concatenate([self.sample, batch])[kept]
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Mean vector, float32 [X]."""
-        return self._mean.astype(np.float32)
-
-    @property
-    def scale(self) -> float:
-        """Root mean square of the centred vectors; 1 where all are equal."""
-        root = float(np.sqrt(self._squares / (self.rows * self.width)))
-        return root if root > 1e-12 else 1.0

@@ -55,11 +55,13 @@ class AutoencoderConfig:
                 f"an integer of at least {least}",
             )
         for name in ("commitment_cost", "diversity_weight"):
-            self._require(name, _is_weight(getattr(self, name)), "a number from 0 on")
+            self._require(
+                name, _is_weight(getattr(self, name)), "a finite number of at least 0"
+            )
         self._require(
             "learning_rate",
             _is_weight(self.learning_rate) and self.learning_rate > 0,
-            "a number above 0",
+            "a finite number above 0",
         )
         self._require(
             "hidden_units",

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import importlib.metadata
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from moc_tf import __version__
 from moc_tf._artefact import read_artefact, write_artefact
 from moc_tf.indexing.quality import CodeQuality, QualityAccumulator
+from moc_tf.indexing.vector_batches import vector_batches
 
 _KIND = "indexer"
 _METHODS: dict[str, type["Indexer"]] = {}
@@ -246,61 +247,3 @@ class Indexer(abc.ABC):
                 "fit(vectors) first, or load_indexer(path) for a fitted one."
             )
         return self.input_dim
-
-
-def vector_batches(
-    vectors: Any, width: int | None = None, batch_size: int = 4096
-) -> Iterator[np.ndarray]:
-    """Checked batches of `vectors`, in order.
-
-    Args:
-      vectors: float array [items, X], possibly memory-mapped, or an iterable of such
-        arrays or tensors, such as a `tf.data.Dataset` of batches.
-      width: X that is expected; None takes that of the first batch.
-      batch_size: rows of a batch, but for the last, where `vectors` is an array.
-
-    Yields:
-      Float arrays [rows, X] of finite values, in the dtype of `vectors`.
-
-    Raises:
-      ValueError: if a batch is not two-dimensional, not of floats, not finite, or of
-        another width.
-    """
-    if isinstance(vectors, list | tuple) or hasattr(vectors, "__array__"):
-        array = np.asarray(vectors)
-        check_vector_shape(array, width)
-        parts: Any = (
-            array[start : start + batch_size]
-            for start in range(0, len(array), batch_size)
-        )
-    else:
-        parts = (np.asarray(batch) for batch in vectors)
-    row = 0
-    for part in parts:
-        check_vector_shape(part, width)
-        width = part.shape[1]
-        finite = np.isfinite(part).all(axis=1)
-        if not finite.all():
-            bad = int(np.argmin(finite))
-            raise ValueError(
-                f"Vectors must be finite. Received: NaN or Inf in row {row + bad}, and "
-                f"in {int((~finite).sum())} rows of the batch it is in. Drop these "
-                "items or embed their text again."
-            )
-        row += len(part)
-        if len(part):
-            yield part
-
-
-def check_vector_shape(vectors: np.ndarray, width: int | None) -> None:
-    """Raises ValueError unless `vectors` is a float array [items, width]."""
-    if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.shape[1]:
-        raise ValueError(
-            f"Vectors must be a float array [items, X]. Received: {vectors.dtype} "
-            f"{list(vectors.shape)}."
-        )
-    if width is not None and vectors.shape[1] != width:
-        raise ValueError(
-            f"Vectors must have the width that was fitted, {width}. "
-            f"Received: {vectors.shape[1]}. Was another text encoder used?"
-        )

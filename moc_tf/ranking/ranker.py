@@ -96,11 +96,8 @@ class Ranker(tfrs.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the weights; the schema alone tells their shapes."""
-        features = {f.name: tf.zeros([1], tf.int32) for f in self.schema.categorical}
-        codes = self.schema.codes
-        if codes:
-            features[codes.name] = tf.zeros([1, codes.num_codebooks], tf.int32)
-        self.call(features)
+        batch = self.schema.example_batch()
+        self.call({name: tf.constant(values) for name, values in batch.items()})
         self.built = True
 
     def call(

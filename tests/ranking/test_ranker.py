@@ -68,8 +68,9 @@ def test_the_schema_alone_builds_the_weights():
 def test_deepfm_adds_the_interaction_and_one_weight_for_each_id():
     model = small("deepfm", embeddings_initializer="uniform")
     batch = rows()
-    model(batch)
+    model.build()
     rng = np.random.default_rng(1)
+    assert not model.linear(batch).numpy().any()
     for table in (model.linear.fields.embeddings, model.linear.codes.embeddings):
         table.assign(rng.normal(size=table.shape))
     fields, codes = (

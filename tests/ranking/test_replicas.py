@@ -30,7 +30,8 @@ def data():
 def train(strategy, weights=None):
     with strategy.scope():
         model = make_ranker("deepfm", SCHEMA, embedding_dim=4, embedding_l2=0.01)
-        model.compile(optimizer=LazyAdam(0.01))
+        # With the usual epsilon, a gradient near zero makes a step of its rounding.
+        model.compile(optimizer=LazyAdam(0.01, epsilon=1e-3))
         model.build()
     weights = weights or model.get_weights()
     model.set_weights(weights)
@@ -50,7 +51,7 @@ def compare_one_and_two_replicas():
     moved = max(np.abs(a - b).max() for a, b in zip(start, alone, strict=True))
     assert moved > 0.01
     for one, two in zip(alone, together, strict=True):
-        np.testing.assert_allclose(one, two, atol=1e-5)
+        np.testing.assert_allclose(one, two, atol=1e-6)
     np.testing.assert_allclose(alone_logged, together_logged, rtol=1e-5)
 
 

@@ -1,0 +1,38 @@
+"""The code of the README runs as it stands there."""
+
+import pathlib
+import re
+
+import numpy as np
+import tensorflow as tf
+
+README = pathlib.Path(__file__).parents[1] / "README.md"
+
+
+def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    items, rows = 300, 1_000
+    item_ids = [f"item-{i}" for i in range(items)]
+    clicks = {
+        "user_id": random.integers(50, size=rows).astype(str),
+        "item_id": random.choice(item_ids, rows),
+        "clicked": random.integers(2, size=rows).astype(np.float32),
+    }
+    namespace = {
+        "item_ids": item_ids,
+        "vectors": random.standard_normal((items, 48)).astype(np.float32),
+        "new_vectors": random.standard_normal((3, 48)).astype(np.float32),
+        "train": tf.data.Dataset.from_tensor_slices(clicks).batch(128),
+    }
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), namespace)
+    assert namespace["codes_of_new_items"].shape == (3, 7)
+    ranker, schema = namespace["ranker"], namespace["schema"]
+    assert ranker(schema.example_batch()).shape == (1,)
+
+
+def test_the_readme_is_filled_in():
+    assert "@" not in re.sub(r"\S+@\S+", "", README.read_text())
