@@ -24,16 +24,22 @@ class Setting:
 
 
 PLANTED = Setting(
-    ranker=RankerConfig(batch_size=1024, max_epochs=8, patience=1, learning_rate=2e-3),
+    ranker=RankerConfig(
+        embedding_dim=8,
+        hidden_share=0.1,
+        learning_rate=4e-3,
+        batch_size=1024,
+        max_epochs=6,
+    ),
     indexer={
         "codebook_size": 32,
         "codebook_dim": 16,
         "hidden_units": (128, 64),
-        "epochs": 40,
+        "epochs": 30,
         "batch_size": 128,
         "learning_rate": 2e-3,
     },
-    planted=PlantedConfig(),
+    planted=PlantedConfig(num_interactions=60_000),
 )
 
 AMAZON = Setting(

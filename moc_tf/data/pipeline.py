@@ -7,6 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 
+# Autotuning finds nothing to tune here, and its thread, which sleeps for seconds at a
+# time, would delay the end of every `fit` until it wakes.
+_OPTIONS = tf.data.Options()
+_OPTIONS.autotune.enabled = False
+
+
 def make_batches(
     columns: Mapping[str, np.ndarray],
     batch_size: int,
@@ -63,7 +69,7 @@ def make_batches(
             batch_size, drop_remainder=drop_remainder
         )
 
-    batches = pass_number().flat_map(one_pass).map(gather)
+    batches = pass_number().flat_map(one_pass).map(gather).with_options(_OPTIONS)
     full, rest = divmod(rows, batch_size)
     count = full + (rest > 0 and not drop_remainder)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)

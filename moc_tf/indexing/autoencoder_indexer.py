@@ -128,8 +128,10 @@ class AutoencoderIndexer(Indexer):
     def _use(self, model: CodeAutoencoder, input_dim: int) -> None:
         self.input_dim = input_dim
         self._model = model
-        self._encode_chunk = tf.function(model.encode)
-        self._decode_chunk = tf.function(model.decode)
+        vectors = tf.TensorSpec([_CHUNK, input_dim], tf.float32)
+        codes = tf.TensorSpec([_CHUNK, self.codes_per_item], tf.int32)
+        self._encode_chunk = tf.function(model.encode).get_concrete_function(vectors)
+        self._decode_chunk = tf.function(model.decode).get_concrete_function(codes)
 
     def _encode(self, vectors: np.ndarray) -> np.ndarray:
         return _in_chunks(self._encode_chunk, vectors.astype(np.float32))
@@ -157,5 +159,6 @@ def _in_chunks(function: Any, rows: np.ndarray) -> np.ndarray:
     for start in range(0, max(len(rows), 1), _CHUNK):
         chunk = rows[start : start + _CHUNK]
         padding = [(0, _CHUNK - len(chunk))] + [(0, 0)] * (rows.ndim - 1)
-        outputs.append(function(np.pad(chunk, padding)).numpy()[: len(chunk)])
+        padded = tf.constant(np.pad(chunk, padding))
+        outputs.append(function(padded).numpy()[: len(chunk)])
     return np.concatenate(outputs)
