@@ -6,7 +6,9 @@ from moc_tf.evaluation import plot_auc_by_codes, results_table, summarise
 from moc_tf.training import Comparison, Progress
 
 
-def run_and_report(comparison: Comparison, workdir: str, title: str) -> None:
+def run_and_report(
+    comparison: Comparison, workdir: str, title: str, num_workers: int
+) -> None:
     """Runs what is left of `comparison` and reports all of it.
 
     Prints a line a run, then the table; writes `table.md` and, where Mixture-of-Codes
@@ -16,9 +18,10 @@ def run_and_report(comparison: Comparison, workdir: str, title: str) -> None:
       comparison: what to run.
       workdir: the folder that it writes to.
       title: printed above the table.
+      num_workers: processes that share the methods.
     """
     results = []
-    for progress in comparison.run():
+    for progress in comparison.run(num_workers):
         results.append(progress.result)
         print(_line(progress), flush=True)
     summaries = summarise(results)

@@ -7,6 +7,9 @@ Needs no data, no network and no GPU. On 2 cores: about 75 seconds.
 
 from absl import app, flags
 
+_NUM_WORKERS = flags.DEFINE_integer(
+    "num_workers", 2, "Processes that share the methods.", lower_bound=1
+)
 _WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "Where to write.")
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Number of seeds.", lower_bound=1)
 _NUM_CODES = flags.DEFINE_list("num_codes", ["2", "3", "7"], "Codes of `moc`.")
@@ -50,6 +53,7 @@ def main(_: list[str]) -> None:
         comparison,
         _WORKDIR.value,
         f"{setting.ranker.model} on the planted benchmark, {_SEEDS.value} seeds",
+        _NUM_WORKERS.value,
     )
 
 

@@ -25,21 +25,22 @@ class Setting:
 
 PLANTED = Setting(
     ranker=RankerConfig(
+        hidden_units=(64, 32),
         embedding_dim=8,
         hidden_share=0.1,
         learning_rate=4e-3,
         batch_size=1024,
-        max_epochs=6,
+        max_epochs=5,
     ),
     indexer={
         "codebook_size": 32,
         "codebook_dim": 16,
         "hidden_units": (128, 64),
-        "epochs": 30,
-        "batch_size": 128,
-        "learning_rate": 2e-3,
+        "epochs": 20,
+        "batch_size": 256,
+        "learning_rate": 4e-3,
     },
-    planted=PlantedConfig(num_interactions=60_000),
+    planted=PlantedConfig(),
 )
 
 AMAZON = Setting(

@@ -37,6 +37,9 @@ _FUSION = flags.DEFINE_enum(
 )
 _CODES = flags.DEFINE_string("codes", None, "A saved code table to train on as well.")
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds.", lower_bound=1)
+_NUM_WORKERS = flags.DEFINE_integer(
+    "num_workers", 2, "Processes that share the methods.", lower_bound=1
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True)
 _CODEBOOK_SIZE = flags.DEFINE_integer(
     "codebook_size", None, "Codes in a codebook; default: the data set's setting."
@@ -106,6 +109,7 @@ def main(_: list[str]) -> None:
         _WORKDIR.value,
         f"{_MODEL.value} on {_DATASET.value}, protocol {_PROTOCOL.value}, "
         f"{_SEEDS.value} seeds",
+        _NUM_WORKERS.value,
     )
 
 

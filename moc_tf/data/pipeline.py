@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-
 # Autotuning finds nothing to tune here, and its thread, which sleeps for seconds at a
 # time, would delay the end of every `fit` until it wakes.
 _OPTIONS = tf.data.Options()

@@ -38,16 +38,16 @@ class PlantedConfig:
       ValueError: if a number is below 1, a strength negative or late_items no share.
     """
 
-    num_items: int = 2_000
-    num_users: int = 1_000
-    num_interactions: int = 80_000
-    num_factors: int = 6
-    num_values: int = 4
+    num_items: int = 4_000
+    num_users: int = 500
+    num_interactions: int = 60_000
+    num_factors: int = 8
+    num_values: int = 3
     vector_dim: int = 64
-    noise: float = 0.3
+    noise: float = 0.2
     taste_dim: int = 2
-    affinity: float = 1.5
-    appeal: float = 1.0
+    affinity: float = 3.0
+    appeal: float = 2.0
     late_items: float = 0.5
     seed: int = 0
 

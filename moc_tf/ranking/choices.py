@@ -6,15 +6,15 @@ from typing import Any
 from moc_tf._keras import keras
 
 
-def get(identifier: Any, classes: Mapping[str, type], what: str) -> Any:
+def get(identifier: Any, classes: Mapping[str, type], what: str, **options: Any) -> Any:
     """The layer that `identifier` stands for.
 
     Args:
-      identifier: a key of `classes`, made with its default arguments; a layer,
-        returned as it is; or the configuration of one, as
-        `keras.layers.serialize` gives it.
+      identifier: a key of `classes`, made with `options`; a layer, returned as it is;
+        or the configuration of one, as `keras.layers.serialize` gives it.
       classes: name -> class of layer.
       what: what is chosen, for the error message, such as "fusion".
+      **options: arguments of the class of a name.
 
     Raises:
       ValueError: if it is none of these.
@@ -24,7 +24,7 @@ def get(identifier: Any, classes: Mapping[str, type], what: str) -> Any:
     if isinstance(identifier, Mapping):
         return keras.layers.deserialize(dict(identifier))
     if isinstance(identifier, str) and identifier in classes:
-        return classes[identifier]()
+        return classes[identifier](**options)
     raise ValueError(
         f"{what} must be a Keras layer or one of {sorted(classes)}. "
         f"Received: {identifier!r}."

@@ -14,14 +14,15 @@ from moc_tf.ranking.deepfm import DeepFM
 _INTERACTIONS = {"dcn_v2": DCNv2, "deepfm": DeepFM}
 
 
-def get(identifier: Any) -> keras.layers.Layer:
+def get(identifier: Any, **options: Any) -> keras.layers.Layer:
     """The interaction layer that `identifier` stands for.
 
     Args:
       identifier: "dcn_v2" or "deepfm"; any layer [batch, F, d] -> [batch]; or the
         configuration of one, as `keras.layers.serialize` gives it.
+      **options: arguments of a layer given by name, such as `hidden_units`.
 
     Raises:
       ValueError: if it is none of these.
     """
-    return choices.get(identifier, _INTERACTIONS, "interaction")
+    return choices.get(identifier, _INTERACTIONS, "interaction", **options)

@@ -16,6 +16,7 @@ from moc_tf.indexing import index_items, make_indexer
 from moc_tf.training.environment import package_versions, peak_rss_mb
 from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import RunDirectory, json_ready, write_text
+from moc_tf.training.workers import spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,39 +140,49 @@ class Comparison:
         self._workdir = Path(workdir)
         self._tables = dict(tables or {})
 
-    def run(self) -> Iterator[Progress]:
+    def run(self, num_workers: int = 1) -> Iterator[Progress]:
         """Does what is left to do, reporting after each run.
 
         Runs go method by method, so that a model is traced once for all seeds.
         `results.jsonl` is complete once the iterator is exhausted.
+
+        Args:
+          num_workers: processes that share the methods. TensorFlow gets a share of
+            the cores in each, so the last digits of a result may depend on it.
         """
         started = time.perf_counter()
         total = len(self._methods) * len(self._seeds)
-        results: list[dict[str, Any]] = []
-        for method in self._methods:
-            trainer: RankerTrainer | None = None
-            for seed in self._seeds:
-                directory = self._run_directory(method, seed)
-                result = directory.finished_result()
-                resumed = result is not None
-                if result is None:
-                    table = self._table(method, seed)
-                    trainer = trainer or RankerTrainer(
-                        self._ranker, self._data, self._data.schema_with(table)
-                    )
-                    directory.start()
-                    trained = trainer.train(seed, table, [directory.epoch_logger()])
-                    result = self._result(method, seed, trained)
-                    directory.finish(trainer.model, result)
-                results.append(result["row"])
-                self._write_results(results)
-                yield Progress(
-                    len(results),
-                    total,
-                    time.perf_counter() - started,
-                    result["row"],
-                    resumed,
+        rows: dict[tuple[int, int], dict[str, Any]] = {}
+        tasks = list(range(len(self._methods)))
+        if num_workers > 1:  # the longest first, so that no worker is left with it
+            tasks.sort(key=lambda index: -self._methods[index].num_codes)
+        for place, row, resumed in spread(self._run_method, tasks, num_workers):
+            rows[place] = row
+            lines = "".join(json.dumps(rows[key]) + "\n" for key in sorted(rows))
+            write_text(self._workdir / "results.jsonl", lines)
+            seconds = time.perf_counter() - started
+            yield Progress(len(rows), total, seconds, row, resumed)
+
+    def _run_method(
+        self, index: int
+    ) -> Iterator[tuple[tuple[int, int], dict[str, Any], bool]]:
+        """Runs a method with all seeds: (place among the results, row, resumed)."""
+        method = self._methods[index]
+        trainer: RankerTrainer | None = None
+        for position, seed in enumerate(self._seeds):
+            directory = self._run_directory(method, seed)
+            result = directory.finished_result()
+            resumed = result is not None
+            if result is None:
+                table = self._table(method, seed)
+                trainer = trainer or RankerTrainer(
+                    self._ranker, self._data, self._data.schema_with(table)
                 )
+                directory.start()
+                trained = trainer.train(seed, table, [directory.epoch_logger()])
+                result = self._result(method, seed, trained)
+                directory.finish(trainer.model, result)
+            yield (index, position), result["row"], resumed
 
     def _fusion(self, method: Method) -> str:
         return self._ranker.fusion if method.num_codes else "none"
@@ -269,7 +280,3 @@ class Comparison:
             "validation": trained.validation,
             "test": trained.test,
         }
-
-    def _write_results(self, results: Sequence[Mapping[str, Any]]) -> None:
-        lines = "".join(json.dumps(result) + "\n" for result in results)
-        write_text(self._workdir / "results.jsonl", lines)

@@ -13,7 +13,7 @@ from moc_tf.data.ranking_data import RankingData, RankingPart
 from moc_tf.data.schema import Schema
 from moc_tf.data.unknown_values import hide_values
 from moc_tf.evaluation import ClickEvaluation, evaluate_clicks
-from moc_tf.ranking import LazyAdam, Ranker, make_ranker
+from moc_tf.ranking import LazyAdam, Ranker, interactions, make_ranker
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
 
 
@@ -24,6 +24,7 @@ class RankerConfig:
     Attributes:
       model: name of the ranker; see `moc_tf.ranking.make_ranker`.
       fusion: of the code embeddings; see `moc_tf.ranking.fusion`.
+      hidden_units: widths of the ranker's MLP.
       embedding_dim: d of every field.
       embedding_l2: weight of the penalty on the embeddings of a batch.
       hidden_share: of the ids of a training batch, replaced by that of unseen values;
@@ -36,6 +37,7 @@ class RankerConfig:
 
     model: str = "dcn_v2"
     fusion: str = "self_gating"
+    hidden_units: tuple[int, ...] = (256, 128, 64)
     embedding_dim: int = 16
     embedding_l2: float = 0.0
     hidden_share: float = 0.0
@@ -170,12 +172,13 @@ class RankerTrainer:
 
     def _new_model(self) -> Ranker:
         """An untraced model whose weights the global seed determines."""
+        config = self.config
         model = make_ranker(
-            self.config.model,
+            interactions.get(config.model, hidden_units=config.hidden_units),
             self._schema,
-            fusion=self.config.fusion,
-            embedding_dim=self.config.embedding_dim,
-            embedding_l2=self.config.embedding_l2,
+            fusion=config.fusion,
+            embedding_dim=config.embedding_dim,
+            embedding_l2=config.embedding_l2,
         )
         model(self._schema.example_batch())  # creates the weights
         return model

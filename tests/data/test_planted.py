@@ -8,7 +8,9 @@ from sklearn.metrics import roc_auc_score
 
 from moc_tf.data.planted import PlantedConfig, make_planted
 
-SMALL = PlantedConfig(num_items=200, num_users=50, num_interactions=2_000)
+SMALL = PlantedConfig(
+    num_items=200, num_users=50, num_interactions=2_000, num_factors=6, num_values=4
+)
 
 
 def one_hot(codes, size):
@@ -104,7 +106,11 @@ class TestVectors:
 
 class TestClicks:
     LOG = PlantedConfig(
-        num_items=1_000, num_users=40, num_interactions=60_000, late_items=0.0
+        num_items=1_000,
+        num_users=40,
+        num_interactions=60_000,
+        num_factors=6,
+        late_items=0.0,
     )
 
     def test_without_preferences_they_are_coin_tosses(self):

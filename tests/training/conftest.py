@@ -8,7 +8,13 @@ from moc_tf.data import PlantedConfig, make_planted, prepare_ranking_data
 @pytest.fixture(scope="session")
 def planted():
     return make_planted(
-        PlantedConfig(num_items=300, num_users=150, num_interactions=6_000)
+        PlantedConfig(
+            num_items=300,
+            num_users=150,
+            num_interactions=6_000,
+            num_factors=6,
+            num_values=4,
+        )
     )
 
 

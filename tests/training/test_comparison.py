@@ -1,4 +1,6 @@
 import json
+import operator
+import shutil
 
 import numpy as np
 import pytest
@@ -65,6 +67,22 @@ def test_finished_runs_are_not_done_again(make, tmp_path):
     third = list(make().run())
     assert [p.resumed for p in third] == [True, True, True, False, True, True]
     assert outcome(third) == outcome(first)
+
+
+def test_two_workers_do_what_one_does(make, tmp_path):
+    alone = outcome(make().run())
+    shutil.rmtree(tmp_path)
+    together = outcome(make().run(num_workers=2))
+    key = operator.itemgetter("method", "seed")
+    for one, other in zip(
+        sorted(alone, key=key), sorted(together, key=key), strict=True
+    ):
+        assert key(one) == key(other)
+        assert other["auc"] == pytest.approx(one["auc"], abs=1e-3)
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert [key(json.loads(line)) for line in lines] == [
+        (method.name, seed) for method in METHODS for seed in (0, 1)
+    ]
 
 
 def test_another_setting_is_run_anew(make):
