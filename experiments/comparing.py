@@ -1,9 +1,11 @@
 """Runs a comparison before a person's eyes: progress, table, picture."""
 
+import json
 import pathlib
 
 from moc_tf.evaluation import plot_auc_by_codes, results_table, summarise
 from moc_tf.training import Comparison, Progress
+from moc_tf.training.run_directory import write_text
 
 
 def run_and_report(
@@ -20,17 +22,16 @@ def run_and_report(
       title: printed above the table.
       num_workers: processes that share the methods.
     """
-    results = []
     for progress in comparison.run(num_workers):
-        results.append(progress.result)
         print(_line(progress), flush=True)
-    summaries = summarise(results)
+    folder = pathlib.Path(workdir)
+    lines = (folder / "results.jsonl").read_text().splitlines()
+    summaries = summarise(map(json.loads, lines))
     print(f"\n{title}\n\n{results_table(summaries)}\n")
     print("± is half of the 95 % interval of the mean over seeds; n.s. marks a paired")
     print("difference whose interval includes 0.\n")
-    folder = pathlib.Path(workdir)
     table = results_table(summaries, style="markdown")
-    (folder / "table.md").write_text(f"{title}\n\n{table}\n")
+    write_text(folder / "table.md", f"{title}\n\n{table}\n")
     drawn = [s for s in summaries if not s.group["variant"]]
     if len({s.group["num_codes"] for s in drawn if s.group["method"] == "moc"}) > 1:
         plot_auc_by_codes(drawn, folder / "auc_by_codes.png")

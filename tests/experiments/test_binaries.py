@@ -1,0 +1,149 @@
+"""The binaries as a person runs them, each in a process of its own."""
+
+import gzip
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from moc_tf.code_table import CodeTable
+from moc_tf.indexing import load_indexer
+
+ROOT = pathlib.Path(__file__).parents[2]
+ITEMS, USERS, ROWS = 60, 30, 1_500
+
+
+def run(module, *arguments, check=True):
+    process = subprocess.run(
+        [sys.executable, "-m", f"experiments.{module}", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if check:
+        assert process.returncode == 0, process.stderr
+    return process
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    """A made-up folder in the layout of the Amazon 2014 release, with vectors."""
+    folder = tmp_path_factory.mktemp("amazon2014")
+    random = np.random.default_rng(0)
+    with gzip.open(folder / "reviews_Beauty_5.json.gz", "wt") as reviews:
+        for row in range(ROWS):
+            review = {
+                "reviewerID": f"user-{random.integers(USERS)}",
+                "asin": f"item-{random.integers(ITEMS)}",
+                "overall": float(random.integers(1, 6)),
+                "unixReviewTime": 1_400_000_000 + row,
+            }
+            reviews.write(json.dumps(review) + "\n")
+    with gzip.open(folder / "meta_Beauty.json.gz", "wt") as metadata:
+        for item in range(ITEMS):
+            record = {"asin": f"item-{item}", "title": "soap", "brand": f"b{item % 3}"}
+            metadata.write(f"{record!r}\n")
+    np.savez(
+        folder / "item_embeddings_Beauty.npz",
+        item_id=np.array([f"item-{item}" for item in range(ITEMS)]),
+        embedding=random.standard_normal((ITEMS, 24)).astype(np.float16),
+    )
+    return folder
+
+
+def test_from_files_to_codes_to_a_comparison(release, tmp_path):
+    vectors = release / "item_embeddings_Beauty.npz"
+    indexing = run(
+        "index_items",
+        f"--vectors={vectors}",
+        f"--out={tmp_path / 'made'}",
+        "--num_codes=3",
+        "--codebook_size=8",
+        "--epochs=3",
+    )
+    assert "Epoch 3/3" in indexing.stdout
+    assert "relative_error" in indexing.stdout
+    table = CodeTable.load(tmp_path / "made/codes")
+    indexer = load_indexer(tmp_path / "made/indexer")
+    embedding = np.load(vectors)["embedding"]
+    np.testing.assert_array_equal(indexer.encode(embedding), table.codes)
+
+    arguments = [
+        "--dataset=amazon/beauty",
+        f"--data_dir={release}",
+        "--methods=none,vq",
+        "--codebook_size=8",
+        f"--codes={tmp_path / 'made/codes'}",
+        "--seeds=1",
+        "--max_epochs=1",
+        f"--workdir={tmp_path / 'run'}",
+    ]
+    first = run("train_ranker", *arguments, "--num_workers=1").stdout
+    assert "dcn_v2 on amazon/beauty, protocol rating, 1 seeds" in first
+    lines = (tmp_path / "run/results.jsonl").read_text().splitlines()
+    results = [json.loads(line) for line in lines]
+    assert [(r["method"], r["num_codes"]) for r in results] == [
+        ("none", 0),
+        ("vq", 1),
+        ("given_codes", 3),
+    ]
+    assert all(0 < r["auc"] < 1 for r in results)
+    assert (tmp_path / "run/table.md").read_text().count("\n| ") >= 3
+    again = run("train_ranker", *arguments, "--num_workers=1").stdout
+    assert again.count("(done before)") == 3
+
+
+def test_a_folder_without_the_files_is_an_error_that_says_what_to_do(tmp_path):
+    process = run(
+        "train_ranker",
+        "--dataset=amazon/beauty",
+        f"--data_dir={tmp_path}",
+        f"--workdir={tmp_path / 'run'}",
+        check=False,
+    )
+    assert process.returncode != 0
+    last = process.stderr.strip().splitlines()[-1]
+    assert "reviews_Beauty_5.json.gz" in last
+    assert "is empty" in last
+
+
+def test_rating_without_ratings_is_an_error_that_names_the_other_protocol(
+    release, tmp_path
+):
+    for path in release.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with gzip.open(release / "reviews_Beauty_5.json.gz", "rt") as lines:
+        reviews = [json.loads(line) for line in lines]
+    with gzip.open(tmp_path / "reviews_Beauty_5.json.gz", "wt") as lines:
+        for review in reviews:
+            del review["overall"]
+            lines.write(json.dumps(review) + "\n")
+    process = run(
+        "train_ranker",
+        "--dataset=amazon/beauty",
+        f"--data_dir={tmp_path}",
+        f"--workdir={tmp_path / 'run'}",
+        check=False,
+    )
+    assert process.returncode != 0
+    assert "Use the protocol 'implicit'" in process.stderr
+
+
+@pytest.mark.parametrize(
+    "module", ["quickstart", "index_items", "train_ranker", "benchmark"]
+)
+def test_help_explains_the_binary(module):
+    process = run(module, "--help", check=False)
+    assert f"python -m experiments.{module}" in process.stdout
+    assert "TensorFlow binary is optimized" not in process.stderr  # not even imported
+
+
+def test_the_quickstart_writes_table_picture_and_results(tmp_path):
+    process = run("quickstart", "--seeds=1", "--num_codes=2,3", f"--workdir={tmp_path}")
+    assert "true_factors" in process.stdout
+    assert str(tmp_path / "auc_by_codes.png") in process.stdout
+    assert (tmp_path / "auc_by_codes.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 5
