@@ -52,6 +52,12 @@ _DIVERSITY_WEIGHT = flags.DEFINE_float(
 _LEARNING_RATE = flags.DEFINE_float(
     "learning_rate", None, "Of the ranker; default: the data set's setting."
 )
+_HIDDEN_SHARE = flags.DEFINE_float(
+    "hidden_share",
+    None,
+    "Share of the ids hidden in training, which teaches the ranker to do without; "
+    "default: the data set's setting.",
+)
 _MAX_EPOCHS = flags.DEFINE_integer(
     "max_epochs", None, "Of the ranker, at most; default: the data set's setting."
 )
@@ -69,6 +75,7 @@ def main(_: list[str]) -> None:
     setting = settings.PLANTED if _DATASET.value == "planted" else settings.AMAZON
     given = {
         "learning_rate": _LEARNING_RATE.value,
+        "hidden_share": _HIDDEN_SHARE.value,
         "max_epochs": _MAX_EPOCHS.value,
         "model": _MODEL.value,
         "fusion": _FUSION.value,

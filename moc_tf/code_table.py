@@ -1,5 +1,6 @@
 """The codes of a catalogue: the only bridge from indexing to ranking."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -85,6 +86,13 @@ class CodeTable:
             f"codebook_size={self.codebook_size}, "
             f"method={self._manifest.get('method')!r})"
         )
+
+    def sha256(self) -> str:
+        """Checksum of the item ids, their codes and K, but not of the manifest."""
+        digest = hashlib.sha256(f"{self._codebook_size} {self._codes.shape}\n".encode())
+        digest.update("\n".join(self._item_ids.tolist()).encode())
+        digest.update(np.ascontiguousarray(self._codes, "<i4").tobytes())
+        return digest.hexdigest()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CodeTable):

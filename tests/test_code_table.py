@@ -178,3 +178,16 @@ def test_a_table_needs_no_tensorflow(table, tmp_path):
         "sys.exit('tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+
+
+def test_the_checksum_tells_ids_codes_and_size_apart_but_not_manifests():
+    ids, codes = ["a", "b"], [[0, 3], [2, 1]]
+    table = CodeTable(ids, codes, 4, manifest={"method": "moc"})
+    assert table.sha256() == CodeTable(ids, codes, 4).sha256()
+    others = [
+        CodeTable(["a", "c"], codes, 4),
+        CodeTable(ids, [[0, 3], [2, 2]], 4),
+        CodeTable(ids, codes, 5),
+        CodeTable(ids, [[0], [2]], 4),
+    ]
+    assert len({t.sha256() for t in [table, *others]}) == 5

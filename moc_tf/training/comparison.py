@@ -1,6 +1,7 @@
 """Compares ways to give a ranker what an LLM knows: methods times seeds."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import time
@@ -98,12 +99,13 @@ class Progress:
 class Comparison:
     """Trains a ranker for each method and seed; every seed has an indexer of its own.
 
-    Each run has a folder under `workdir`, and a finished one is not done again:
+    Each run has a folder under `workdir`, and a finished one is not done again. Folders
+    end in a digest of all settings, so that those of other settings stay:
 
-        runs/<model>/<method>/<fusion>/seed-<seed>/   see `RunDirectory`
-        codes/<method>/seed-<seed>/             the code table
-        indexers/<method>/seed-<seed>/          the indexer that made it
-        results.jsonl                           one flat object a run
+        runs/<model>/<method>/<fusion>/seed-<seed>-<digest>/   see `RunDirectory`
+        codes/<method>/seed-<seed>-<digest>/                   the code table
+        indexers/<method>/seed-<seed>-<digest>/                the indexer behind it
+        results.jsonl                                          one flat object a run
 
     Args:
       suite: name of the comparison, in every result.
@@ -188,14 +190,6 @@ class Comparison:
         return self._ranker.fusion if method.num_codes else "none"
 
     def _run_directory(self, method: Method, seed: int) -> RunDirectory:
-        path = (
-            self._workdir
-            / "runs"
-            / self._ranker.model
-            / method.id
-            / self._fusion(method)
-            / f"seed-{seed}"
-        )
         config = {
             "suite": self._suite,
             "dataset": self._data.name,
@@ -208,7 +202,11 @@ class Comparison:
             "indexer": self._indexer_config(method, seed),
             "package_versions": package_versions(),
         }
-        return RunDirectory(path, config)
+        if method.name in self._tables:
+            config["codes_sha256"] = self._tables[method.name].sha256()
+        folder = self._workdir / "runs" / self._ranker.model / method.id
+        name = f"seed-{seed}-{_digest(config)}"
+        return RunDirectory(folder / self._fusion(method) / name, config)
 
     def _indexer_config(self, method: Method, seed: int) -> dict[str, Any] | None:
         if not method.num_codes or method.name in self._tables:
@@ -227,24 +225,23 @@ class Comparison:
 
     def _indexed(self, method: Method, seed: int) -> CodeTable:
         """The codes of a fitted indexer: read if they are there, else made."""
-        place = Path(f"{method.name}-{method.num_codes}") / f"seed-{seed}"
-        indexer = make_indexer(
-            method.name, **(self._indexer_config(method, seed) or {})
-        )
+        config = self._indexer_config(method, seed) or {}
+        made_of = {
+            "method": method.name,
+            "config": config,
+            "data_sha256": self._data.sha256,
+            "vectors_sha256": self._vectors_sha256,
+            "package_versions": package_versions(),
+        }
+        folder = f"{method.name}-{method.num_codes}"
+        place = Path(folder) / f"seed-{seed}-{_digest(made_of)}"
         path = self._workdir / "codes" / place
         if path.exists():
             try:
-                table = CodeTable.load(path)
+                return CodeTable.load(path)
             except ArtefactError:
                 pass  # left by an interruption; it is made again below
-            else:
-                wanted = {
-                    "configuration": json_ready(indexer.config),
-                    "vectors_sha256": self._vectors_sha256,
-                    "data_sha256": self._data.sha256,
-                }
-                if {key: table.manifest.get(key) for key in wanted} == wanted:
-                    return table
+        indexer = make_indexer(method.name, **config)
         indexer.fit(self._items.vectors[self._data.training_items])
         indexer.save(self._workdir / "indexers" / place)
         table = index_items(indexer, self._items, {"data_sha256": self._data.sha256})
@@ -280,3 +277,9 @@ class Comparison:
             "validation": trained.validation,
             "test": trained.test,
         }
+
+
+def _digest(config: Mapping[str, Any]) -> str:
+    """Tells settings apart in paths: eight hexadecimal digits."""
+    text = json.dumps(json_ready(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

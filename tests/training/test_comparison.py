@@ -36,6 +36,11 @@ def make(data, planted, tmp_path):
     return make
 
 
+def only(folder, pattern):
+    (path,) = folder.glob(pattern)
+    return path
+
+
 def outcome(progress):
     noisy = ("train_seconds", "examples_per_second", "peak_rss_mb")
     return [{k: v for k, v in p.result.items() if k not in noisy} for p in progress]
@@ -63,7 +68,7 @@ def test_finished_runs_are_not_done_again(make, tmp_path):
     second = list(make().run())
     assert all(p.resumed for p in second)
     assert outcome(second) == outcome(first)
-    (tmp_path / "runs/dcn_v2/moc-2/self_gating/seed-1/result.json").unlink()
+    only(tmp_path, "runs/dcn_v2/moc-2/self_gating/seed-1-*/result.json").unlink()
     third = list(make().run())
     assert [p.resumed for p in third] == [True, True, True, False, True, True]
     assert outcome(third) == outcome(first)
@@ -85,16 +90,18 @@ def test_two_workers_do_what_one_does(make, tmp_path):
     ]
 
 
-def test_another_setting_is_run_anew(make):
+def test_another_setting_is_run_anew_and_the_old_run_stays(make):
     list(make([Method("moc", 2)], seeds=[0]).run())
     (progress,) = make([Method("moc", 2)], seeds=[0], epochs=3).run()
     assert not progress.resumed
+    (progress,) = make([Method("moc", 2)], seeds=[0]).run()
+    assert progress.resumed
 
 
 def test_codes_come_with_their_indexer_and_provenance(make, data, planted, tmp_path):
     list(make([Method("moc", 2)], seeds=[1]).run())
-    table = CodeTable.load(tmp_path / "codes/moc-2/seed-1")
-    indexer = load_indexer(tmp_path / "indexers/moc-2/seed-1")
+    table = CodeTable.load(only(tmp_path, "codes/moc-2/seed-1-*"))
+    indexer = load_indexer(only(tmp_path, "indexers/moc-2/seed-1-*"))
     np.testing.assert_array_equal(indexer.encode(planted.vectors.vectors), table.codes)
     manifest = table.manifest
     assert manifest["method"] == "moc"
@@ -108,22 +115,41 @@ def test_codes_come_with_their_indexer_and_provenance(make, data, planted, tmp_p
 
 def test_damaged_codes_are_made_again(make, tmp_path):
     list(make([Method("moc", 2)], seeds=[0]).run())
-    folder = tmp_path / "codes/moc-2/seed-0"
+    folder = only(tmp_path, "codes/moc-2/seed-0-*")
     table = CodeTable.load(folder)
     (file,) = folder.glob("codes-*.npy")
     file.write_bytes(file.read_bytes()[:-1])
-    (tmp_path / "runs/dcn_v2/moc-2/self_gating/seed-0/result.json").unlink()
+    only(tmp_path, "runs/dcn_v2/moc-2/self_gating/seed-0-*/result.json").unlink()
     list(make([Method("moc", 2)], seeds=[0]).run())
     np.testing.assert_array_equal(CodeTable.load(folder).codes, table.codes)
 
 
-def test_codes_of_other_vectors_are_made_again(make, planted, tmp_path):
+def test_codes_of_other_vectors_are_made_anew_and_the_old_ones_stay(
+    make, planted, tmp_path
+):
     list(make([Method("moc", 2)], seeds=[0]).run())
-    before = CodeTable.load(tmp_path / "codes/moc-2/seed-0").manifest
     turned = ItemVectors(planted.vectors.item_ids, -planted.vectors.vectors)
-    list(make([Method("moc", 2)], seeds=[0], vectors=turned).run())
-    after = CodeTable.load(tmp_path / "codes/moc-2/seed-0").manifest
-    assert before["vectors_sha256"] != after["vectors_sha256"]
+    (progress,) = make([Method("moc", 2)], seeds=[0], vectors=turned).run()
+    assert not progress.resumed
+    tables = [CodeTable.load(p) for p in tmp_path.glob("codes/moc-2/seed-0-*")]
+    assert len({table.manifest["vectors_sha256"] for table in tables}) == 2
+
+
+def test_another_given_table_is_another_run(make, data, planted, tmp_path):
+    list(make([Method("true_factors", 6)], seeds=[0]).run())
+    other = Comparison(
+        "test",
+        data,
+        planted.vectors,
+        [Method("true_factors", 6)],
+        [0],
+        RankerConfig(batch_size=1024, max_epochs=2, embedding_dim=4),
+        {"codebook_size": 16, "hidden_units": (16,), "epochs": 2},
+        tmp_path,
+        {"true_factors": planted.true_factors.shuffled(1)},
+    )
+    (progress,) = other.run()
+    assert not progress.resumed
 
 
 def test_shuffled_codes_keep_their_usage_and_change_their_items(make, planted):
