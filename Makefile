@@ -6,12 +6,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 WORKDIR ?= runs/quickstart
 
-.PHONY: help quickstart test test-all lint format benchmark clean
+.PHONY: help quickstart test lint format benchmark clean
 
 help:
 	@echo "make quickstart  both stages on the planted benchmark, about a minute"
 	@echo "make test        the test suite"
-	@echo "make test-all    the same with the slow tests"
 	@echo "make benchmark   rates of the data pipeline, alone and with a model"
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff's formatting and fixes"
@@ -21,9 +20,6 @@ quickstart: $(VENV)/.runtime
 	$(RUN) -m experiments.quickstart --workdir=$(WORKDIR)
 
 test: $(VENV)/.dev
-	$(RUN) -m pytest -m "not slow"
-
-test-all: $(VENV)/.dev
 	$(RUN) -m pytest
 
 benchmark: $(VENV)/.runtime
@@ -40,7 +36,7 @@ format: $(VENV)/.dev
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"moc_tf needs Python 3.11, and {sys.executable} is {v[0]}.{v[1]}: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt

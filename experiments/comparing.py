@@ -7,6 +7,12 @@ from moc_tf.evaluation import plot_auc_by_codes, results_table, summarise
 from moc_tf.training import Comparison, Progress
 from moc_tf.training.run_directory import write_text
 
+_LEGEND = """\
+± is half of the 95 % interval of the mean over training seeds, on one and the same test
+part; n.s. marks a paired difference whose interval includes 0. Seconds are of training
+the ranker, without the indexer.
+"""
+
 
 def run_and_report(
     comparison: Comparison, workdir: str, title: str, num_workers: int
@@ -28,10 +34,9 @@ def run_and_report(
     lines = (folder / "results.jsonl").read_text().splitlines()
     summaries = summarise(map(json.loads, lines))
     print(f"\n{title}\n\n{results_table(summaries)}\n")
-    print("± is half of the 95 % interval of the mean over seeds; n.s. marks a paired")
-    print("difference whose interval includes 0.\n")
+    print(_LEGEND)
     table = results_table(summaries, style="markdown")
-    write_text(folder / "table.md", f"{title}\n\n{table}\n")
+    write_text(folder / "table.md", f"{title}\n\n{table}\n\n{_LEGEND}")
     drawn = [s for s in summaries if not s.group["variant"]]
     if len({s.group["num_codes"] for s in drawn if s.group["method"] == "moc"}) > 1:
         plot_auc_by_codes(drawn, folder / "auc_by_codes.png")
@@ -43,14 +48,17 @@ def run_and_report(
 
 def _line(progress: Progress) -> str:
     result = progress.result
-    new_items = result["auc_new_items"]
     columns = [
         f"[{progress.done:>{len(str(progress.total))}}/{progress.total}]",
         f"{progress.seconds:6.1f} s ",
         f"{result['method']:<12} {result['variant'] or '':<8}",
         f"codes {result['num_codes']:<2}",
-        f"seed {result['seed']}  AUC {result['auc']:.4f}",
-        f" new items {new_items:.4f}" if new_items is not None else "",
+        f"seed {result['seed']}  AUC {_number(result['auc'])}",
+        f" new items {_number(result['auc_new_items'])}",
         " (done before)" if progress.resumed else "",
     ]
     return " ".join(columns).rstrip()
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,19 +1,19 @@
 """The data sets of the experiments by name."""
 
 import dataclasses
+import pathlib
 from collections.abc import Mapping
 
 from moc_tf.code_table import CodeTable
 from moc_tf.data import (
     ItemVectors,
-    PlantedConfig,
     RankingData,
     load_amazon,
     load_item_vectors,
     make_planted,
     prepare_ranking_data,
 )
-from moc_tf.data.amazon_files import CATEGORIES, vectors_path
+from moc_tf.data.amazon_files import CATEGORIES, release_paths, vectors_path
 
 DATASETS = ("planted", *(f"amazon/{name}" for name in CATEGORIES))
 
@@ -38,7 +38,6 @@ def load_dataset(
     protocol: str = "rating",
     data_dir: str | None = None,
     vectors: str | None = None,
-    planted: PlantedConfig | None = None,
 ) -> Dataset:
     """Loads a data set.
 
@@ -49,13 +48,19 @@ def load_dataset(
         downloads them through TensorFlow Datasets.
       vectors: file of item vectors; None takes `item_embeddings_<Category>.npz` of
         `data_dir`. The planted benchmark has its own.
-      planted: settings of the planted benchmark.
 
     Raises:
-      ValueError: if there is no such data set, or no file of item vectors is known.
+      ValueError: if there is no such data set, no file of item vectors is known, or
+        files are given to the planted benchmark.
     """
     if name == "planted":
-        benchmark = make_planted(planted)
+        if data_dir or vectors:
+            raise ValueError(
+                "The planted benchmark is generated and reads no files. Received: "
+                f"data_dir={data_dir!r}, vectors={vectors!r}. Name the data set of "
+                f"these files with --dataset, one of {list(DATASETS[1:])}."
+            )
+        benchmark = make_planted()
         ranking = prepare_ranking_data(
             benchmark.interactions, benchmark.catalogue, protocol, name
         )
@@ -71,6 +76,15 @@ def load_dataset(
             f"Data set {name!r} needs item vectors, which the public release does not "
             "have. Give --vectors, a file that moc_tf.data.load_item_vectors reads."
         )
-    path = vectors if vectors else vectors_path(category, data_dir or "")
+    if data_dir:
+        release_paths(category, data_dir)  # the files themselves come first
+    path = pathlib.Path(vectors or vectors_path(category, data_dir or ""))
+    if not path.is_file():
+        raise ValueError(
+            f"There is no file of item vectors {path}. Put one there, or name another "
+            "with --vectors: .npz with the arrays item_id and embedding, .npy or "
+            ".parquet."
+        )
+    items = load_item_vectors(path)
     ranking = prepare_ranking_data(*load_amazon(category, data_dir), protocol, name)
-    return Dataset(ranking, load_item_vectors(path), {})
+    return Dataset(ranking, items, {})

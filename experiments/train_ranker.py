@@ -34,10 +34,20 @@ _PROTOCOL = flags.DEFINE_enum(
 _MODEL = flags.DEFINE_enum("model", "dcn_v2", ["dcn_v2", "deepfm"], "The ranker.")
 _METHODS = flags.DEFINE_list("methods", ["none", "vq", "moc"], "none, vq, moc.")
 _NUM_CODES = flags.DEFINE_list("num_codes", ["7"], "Codes of `moc`, one or several.")
+flags.register_validator(
+    "num_codes",
+    lambda counts: all(count.isdigit() for count in counts),
+    message="must be whole numbers, such as 2,3,7",
+)
 _FUSION = flags.DEFINE_enum(
     "fusion", "self_gating", ["self_gating", "none"], "Fusion of the code embeddings."
 )
-_CODES = flags.DEFINE_string("codes", None, "A saved code table to train on as well.")
+_CODES = flags.DEFINE_string(
+    "codes",
+    None,
+    "A saved code table to train on as well. Unlike those of the methods, its indexer "
+    "may have been fitted on items that are new in the test part.",
+)
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds.", lower_bound=1)
 _NUM_WORKERS = flags.DEFINE_integer(
     "num_workers", 2, "Processes that share the methods.", lower_bound=1
@@ -95,7 +105,6 @@ def main(_: list[str]) -> None:
         _PROTOCOL.value,
         _DATA_DIR.value,
         _VECTORS.value,
-        setting.planted,
     )
     tables = dict(dataset.tables)
     if _CODES.value:

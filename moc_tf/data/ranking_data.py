@@ -79,6 +79,15 @@ class RankingData:
         parts = (self.train, self.validation, self.test)
         return hashlib.sha256("".join(p.sha256 for p in parts).encode()).hexdigest()
 
+    @property
+    def item_features_sha256(self) -> str:
+        """Checksum of the items' features."""
+        digest = hashlib.sha256()
+        for name, ids in sorted(self.item_features.items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(ids, "<i4").tobytes())
+        return digest.hexdigest()
+
     def schema_with(self, table: CodeTable | None) -> Schema:
         """The schema of a ranker that reads the codes of `table`, if one is given."""
         return self.schema if table is None else self.schema.with_codes(table, _CODES)

@@ -1,5 +1,6 @@
 """Compares ways to give a ranker what an LLM knows: methods times seeds."""
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -16,7 +17,12 @@ from moc_tf.data.vectors import ItemVectors
 from moc_tf.indexing import index_items, make_indexer
 from moc_tf.training.environment import package_versions, peak_rss_mb
 from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
-from moc_tf.training.run_directory import RunDirectory, json_ready, write_text
+from moc_tf.training.run_directory import (
+    EpochLogger,
+    RunDirectory,
+    json_ready,
+    write_text,
+)
 from moc_tf.training.workers import spread
 
 
@@ -36,6 +42,11 @@ class Method:
     variant: str = ""
 
     def __post_init__(self) -> None:
+        if (self.num_codes == 0) != (self.name == "none") or self.num_codes < 0:
+            raise ValueError(
+                "num_codes must be 0 for 'none' and at least 1 for other methods. "
+                f"Received: {self.num_codes} for {self.name!r}."
+            )
         if self.variant not in ("", "shuffled"):
             raise ValueError(
                 f"variant must be '' or 'shuffled'. Received: {self.variant!r}."
@@ -105,7 +116,8 @@ class Comparison:
         runs/<model>/<method>/<fusion>/seed-<seed>-<digest>/   see `RunDirectory`
         codes/<method>/seed-<seed>-<digest>/                   the code table
         indexers/<method>/seed-<seed>-<digest>/                the indexer behind it
-        results.jsonl                                          one flat object a run
+        indexer_logs/<method>/seed-<seed>-<digest>/            its losses by epoch
+        results.jsonl          one flat object a run, of the latest comparison alone
 
     Args:
       suite: name of the comparison, in every result.
@@ -117,6 +129,10 @@ class Comparison:
       indexer_options: settings of the indexers, but for `num_codebooks` and `seed`.
       workdir: where everything is written.
       tables: code tables that are given, by method name.
+
+    Raises:
+      ValueError: if methods or seeds are missing or repeated, an item has no vector,
+        or a method and its settings or its given table do not fit.
     """
 
     def __init__(
@@ -141,6 +157,13 @@ class Comparison:
         self._indexer_options = dict(indexer_options)
         self._workdir = Path(workdir)
         self._tables = dict(tables or {})
+        for what, values in (("methods", self._methods), ("seeds", self._seeds)):
+            if not values or len(set(values)) < len(values):
+                raise ValueError(
+                    f"A comparison needs {what}, all different. Received: {values}."
+                )
+        for method in self._methods:
+            self._check(method)
 
     def run(self, num_workers: int = 1) -> Iterator[Progress]:
         """Does what is left to do, reporting after each run.
@@ -155,15 +178,25 @@ class Comparison:
         started = time.perf_counter()
         total = len(self._methods) * len(self._seeds)
         rows: dict[tuple[int, int], dict[str, Any]] = {}
-        tasks = list(range(len(self._methods)))
+        # Variants of a method share its codes, which one worker must make.
+        groups: dict[tuple[str, int], list[int]] = collections.defaultdict(list)
+        for index, method in enumerate(self._methods):
+            groups[method.name, method.num_codes].append(index)
+        tasks = list(groups.values())
         if num_workers > 1:  # the longest first, so that no worker is left with it
-            tasks.sort(key=lambda index: -self._methods[index].num_codes)
-        for place, row, resumed in spread(self._run_method, tasks, num_workers):
+            tasks.sort(key=lambda group: -self._methods[group[0]].num_codes)
+        for place, row, resumed in spread(self._run_methods, tasks, num_workers):
             rows[place] = row
             lines = "".join(json.dumps(rows[key]) + "\n" for key in sorted(rows))
             write_text(self._workdir / "results.jsonl", lines)
             seconds = time.perf_counter() - started
             yield Progress(len(rows), total, seconds, row, resumed)
+
+    def _run_methods(
+        self, indices: Sequence[int]
+    ) -> Iterator[tuple[tuple[int, int], dict[str, Any], bool]]:
+        for index in indices:
+            yield from self._run_method(index)
 
     def _run_method(
         self, index: int
@@ -186,6 +219,17 @@ class Comparison:
                 directory.finish(trainer.model, result)
             yield (index, position), result["row"], resumed
 
+    def _check(self, method: Method) -> None:
+        """Raises ValueError unless `method` can be run."""
+        if table := self._tables.get(method.name):
+            if table.num_codebooks != method.num_codes:
+                raise ValueError(
+                    f"Method {method.name!r} must have as many codes as its table, "
+                    f"{table.num_codebooks}. Received: {method.num_codes}."
+                )
+        elif method.num_codes:
+            make_indexer(method.name, **self._indexer_config(method, seed=0))
+
     def _fusion(self, method: Method) -> str:
         return self._ranker.fusion if method.num_codes else "none"
 
@@ -195,27 +239,33 @@ class Comparison:
             "dataset": self._data.name,
             "protocol": self._data.protocol,
             "data_sha256": self._data.sha256,
+            "item_features_sha256": self._data.item_features_sha256,
+            "part_sha256": {
+                "train": self._data.train.sha256,
+                "validation": self._data.validation.sha256,
+                "test": self._data.test.sha256,
+            },
             "vectors_sha256": self._vectors_sha256,
             "method": dataclasses.asdict(method),
             "seed": seed,
             "ranker": dataclasses.asdict(self._ranker),
-            "indexer": self._indexer_config(method, seed),
+            "schema": self._data.schema.to_config(),
             "package_versions": package_versions(),
         }
+        if method.num_codes and method.name not in self._tables:
+            indexer = make_indexer(method.name, **self._indexer_config(method, seed))
+            config["indexer"] = dataclasses.asdict(indexer.config)
         if method.name in self._tables:
             config["codes_sha256"] = self._tables[method.name].sha256()
         folder = self._workdir / "runs" / self._ranker.model / method.id
         name = f"seed-{seed}-{_digest(config)}"
         return RunDirectory(folder / self._fusion(method) / name, config)
 
-    def _indexer_config(self, method: Method, seed: int) -> dict[str, Any] | None:
-        if not method.num_codes or method.name in self._tables:
-            return None
-        return {
-            **self._indexer_options,
-            "num_codebooks": method.num_codes,
-            "seed": seed,
-        }
+    def _indexer_config(self, method: Method, seed: int) -> dict[str, Any]:
+        options = {**self._indexer_options, "num_codebooks": method.num_codes}
+        if method.num_codes == 1:  # a single codebook has no other to differ from
+            options.pop("diversity_weight", None)
+        return {**options, "seed": seed}
 
     def _table(self, method: Method, seed: int) -> CodeTable | None:
         if not method.num_codes:
@@ -225,10 +275,10 @@ class Comparison:
 
     def _indexed(self, method: Method, seed: int) -> CodeTable:
         """The codes of a fitted indexer: read if they are there, else made."""
-        config = self._indexer_config(method, seed) or {}
+        indexer = make_indexer(method.name, **self._indexer_config(method, seed))
         made_of = {
             "method": method.name,
-            "config": config,
+            "configuration": dataclasses.asdict(indexer.config),
             "data_sha256": self._data.sha256,
             "vectors_sha256": self._vectors_sha256,
             "package_versions": package_versions(),
@@ -241,8 +291,8 @@ class Comparison:
                 return CodeTable.load(path)
             except ArtefactError:
                 pass  # left by an interruption; it is made again below
-        indexer = make_indexer(method.name, **config)
-        indexer.fit(self._items.vectors[self._data.training_items])
+        logger = EpochLogger(self._workdir / "indexer_logs" / place)
+        indexer.fit(self._items.vectors[self._data.training_items], callbacks=[logger])
         indexer.save(self._workdir / "indexers" / place)
         table = index_items(indexer, self._items, {"data_sha256": self._data.sha256})
         table.save(path)

@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import platform
-import resource
 import sys
 from typing import Any
 
@@ -45,7 +44,9 @@ def describe_environment() -> dict[str, Any]:
 
 
 def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far, in MiB."""
+    """Largest resident memory of this process so far, earlier runs too, in MiB."""
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 

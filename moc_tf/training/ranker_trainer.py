@@ -26,7 +26,6 @@ class RankerConfig:
       fusion: of the code embeddings; see `moc_tf.ranking.fusion`.
       hidden_units: widths of the ranker's MLP.
       embedding_dim: d of every field.
-      embedding_l2: weight of the penalty on the embeddings of a batch.
       hidden_share: of the ids of a training batch, replaced by that of unseen values;
         see `moc_tf.data.hide_values`.
       learning_rate: of `LazyAdam`.
@@ -39,7 +38,6 @@ class RankerConfig:
     fusion: str = "self_gating"
     hidden_units: tuple[int, ...] = (256, 128, 64)
     embedding_dim: int = 16
-    embedding_l2: float = 0.0
     hidden_share: float = 0.0
     learning_rate: float = 1e-3
     batch_size: int = 2048
@@ -178,7 +176,6 @@ class RankerTrainer:
             self._schema,
             fusion=config.fusion,
             embedding_dim=config.embedding_dim,
-            embedding_l2=config.embedding_l2,
         )
         model(self._schema.example_batch())  # creates the weights
         return model

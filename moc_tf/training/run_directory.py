@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,14 @@ class RunDirectory:
         """Clears what an earlier run left and writes configuration and environment."""
         for name in ("result.json", "config.json", "environment.json", "metrics.jsonl"):
             (self.path / name).unlink(missing_ok=True)
-        if (self.path / "tensorboard").exists():
-            tf.io.gfile.rmtree(str(self.path / "tensorboard"))
+        for folder in ("tensorboard", "checkpoint"):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
         _write_json(self.path / "config.json", self._config)
         _write_json(self.path / "environment.json", describe_environment())
 
-    def epoch_logger(self) -> keras.callbacks.Callback:
+    def epoch_logger(self) -> "EpochLogger":
         """A callback that writes each epoch's logs to metrics.jsonl and TensorBoard."""
-        return _EpochLogger(self.path)
+        return EpochLogger(self.path)
 
     def finish(self, model: keras.Model, result: Mapping[str, Any]) -> None:
         """Writes the weights of `model` and then the result."""
@@ -61,16 +62,25 @@ class RunDirectory:
         _write_json(self.path / "result.json", result)
 
 
-class _EpochLogger(keras.callbacks.Callback):
+class EpochLogger(keras.callbacks.Callback):
+    """Writes each epoch's logs to metrics.jsonl and, for TensorBoard, tensorboard/.
+
+    Args:
+      path: the folder; made if missing.
+    """
+
     def __init__(self, path: Path):
         super().__init__()
         self._path = path
         self._writer: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        """Opens the TensorBoard log."""
+        self._path.mkdir(parents=True, exist_ok=True)
         self._writer = tf.summary.create_file_writer(str(self._path / "tensorboard"))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Writes the logs."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         with open(self._path / "metrics.jsonl", "a") as lines:
             lines.write(json.dumps({"epoch": epoch, **values}) + "\n")
@@ -79,6 +89,7 @@ class _EpochLogger(keras.callbacks.Callback):
                 tf.summary.scalar(name, value)
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        """Closes the TensorBoard log."""
         self._writer.close()
 
 

@@ -37,7 +37,7 @@ def spread(
         return
     context = multiprocessing.get_context("spawn")
     outbox = context.Queue()
-    threads = max(1, (os.cpu_count() or 1) // num_workers)
+    threads = max(1, _num_cores() // num_workers)
     pool = concurrent.futures.ProcessPoolExecutor(
         min(num_workers, max(len(tasks), 1)), context, _prepare, (outbox, threads)
     )
@@ -54,6 +54,13 @@ def spread(
                 running -= done
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _num_cores() -> int:
+    """Cores that this process may use; in a container fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _prepare(outbox: Any, threads: int) -> None:

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from experiments.datasets import load_dataset
 from moc_tf.code_table import CodeTable
 from moc_tf.indexing import load_indexer
 
@@ -110,6 +111,18 @@ def test_a_folder_without_the_files_is_an_error_that_says_what_to_do(tmp_path):
     assert "is empty" in last
 
 
+def test_missing_vectors_are_an_error_that_says_what_to_do(release, tmp_path):
+    for name in ("reviews_Beauty_5.json.gz", "meta_Beauty.json.gz"):
+        (tmp_path / name).write_bytes((release / name).read_bytes())
+    with pytest.raises(ValueError, match=r"item_embeddings_Beauty\.npz.*--vectors"):
+        load_dataset("amazon/beauty", data_dir=str(tmp_path))
+
+
+def test_files_for_the_planted_benchmark_are_refused(release):
+    with pytest.raises(ValueError, match="reads no files"):
+        load_dataset("planted", data_dir=str(release))
+
+
 def test_rating_without_ratings_is_an_error_that_names_the_other_protocol(
     release, tmp_path
 ):
@@ -138,7 +151,14 @@ def test_rating_without_ratings_is_an_error_that_names_the_other_protocol(
 def test_help_explains_the_binary(module):
     process = run(module, "--help", check=False)
     assert f"python -m experiments.{module}" in process.stdout
-    assert "TensorFlow binary is optimized" not in process.stderr  # not even imported
+
+
+@pytest.mark.parametrize(
+    "module", ["quickstart", "index_items", "train_ranker", "benchmark"]
+)
+def test_flags_are_read_before_tensorflow_is_loaded(module):
+    code = f"import sys, experiments.{module}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_the_quickstart_writes_table_picture_and_results(tmp_path):

@@ -13,7 +13,7 @@ SEEDS = range(5)
 @pytest.fixture(scope="module")
 def summaries(tmp_path_factory):
     setting = settings.PLANTED
-    dataset = load_dataset("planted", planted=setting.planted)
+    dataset = load_dataset("planted")
     methods = methods_named(["none", "vq", "moc"], [3, 7])
     methods += [Method("moc", 7, "shuffled"), Method("true_factors", 8)]
     comparison = Comparison(

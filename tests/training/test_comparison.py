@@ -167,6 +167,49 @@ def test_an_item_without_a_vector_is_named(make, planted):
         make(vectors=vectors)
 
 
+def test_a_diversity_weight_is_for_several_codes_alone(data, planted, tmp_path):
+    options = {"codebook_size": 16, "hidden_units": (16,), "epochs": 1}
+    comparison = Comparison(
+        "test",
+        data,
+        planted.vectors,
+        [Method("vq", 1), Method("moc", 2)],
+        [0],
+        RankerConfig(batch_size=1024, max_epochs=1, embedding_dim=4),
+        {**options, "diversity_weight": 0.1},
+        tmp_path,
+    )
+    list(comparison.run())
+    weights = {
+        table.manifest["method"]: table.manifest["configuration"]["diversity_weight"]
+        for table in map(CodeTable.load, tmp_path.glob("codes/*/*"))
+    }
+    assert weights == {"vq": 0.0, "moc": 0.1}
+    (log,) = tmp_path.glob("indexer_logs/moc-2/*/metrics.jsonl")
+    terms = json.loads(log.read_text().splitlines()[0])
+    assert {"reconstruction", "codebook", "commitment", "diversity", "usage"} <= set(
+        terms
+    )
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds", "message"),
+    [
+        ([], [0], "needs methods"),
+        (METHODS, [], "needs seeds"),
+        ([Method("none", 0)] * 2, [0], "all different"),
+        (METHODS, [1, 1], "all different"),
+        ([Method("true_factors", 5)], [0], "as many codes as its table, 6"),
+        ([Method("pq", 5)], [0], "Received: 'pq'"),
+    ],
+)
+def test_a_comparison_that_cannot_be_run_is_refused_at_once(
+    make, methods, seeds, message
+):
+    with pytest.raises(ValueError, match=message):
+        make(methods, seeds)
+
+
 def test_methods_by_name():
     assert methods_named(["none", "vq", "moc"], [2, 7]) == [
         Method("none", 0),
@@ -178,5 +221,7 @@ def test_methods_by_name():
         methods_named(["nothing"], [2])
     with pytest.raises(ValueError, match=r"at least 2.*\[1\]"):
         methods_named(["moc"], [1])
+    with pytest.raises(ValueError, match="at least 1 for other methods"):
+        Method("moc", 0)
     with pytest.raises(ValueError, match="'reversed'"):
         Method("moc", 2, "reversed")
