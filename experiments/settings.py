@@ -42,8 +42,8 @@ PLANTED = Setting(
     indexer={
         "codebook_size": 32,
         "codebook_dim": 16,
-        "hidden_units": (128, 64),
-        "epochs": 20,
+        "hidden_units": (128,),
+        "epochs": 30,
         "batch_size": 256,
         "learning_rate": 4e-3,
     },
