@@ -9,7 +9,7 @@ WORKDIR ?= runs/quickstart
 .PHONY: help quickstart test lint format benchmark clean
 
 help:
-	@echo "make quickstart  both stages on the planted benchmark, about a minute"
+	@echo "make quickstart  both stages on the planted benchmark, under 90 seconds"
 	@echo "make test        the test suite"
 	@echo "make benchmark   rates of the data pipeline, alone and with a model"
 	@echo "make lint        ruff and mypy"

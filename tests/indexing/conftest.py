@@ -59,3 +59,36 @@ def fit() -> Callable[..., Fitted]:
 @pytest.fixture(scope="session")
 def fitted(vectors: np.ndarray) -> Fitted:
     return _fit(vectors)
+
+
+@pytest.fixture(scope="module")
+def indexer(fitted):
+    return fitted.indexer
+
+
+@pytest.fixture(scope="module")
+def codes(indexer, vectors):
+    return indexer.encode(vectors)
+
+
+@pytest.fixture(scope="module")
+def wide(fit):
+    """An indexer of vectors so wide that matrix kernels differ between batch sizes."""
+    vectors = np.random.default_rng(0).normal(size=(100, 768)).astype(np.float32)
+    return fit(vectors, epochs=1, hidden_units=(256, 128)).indexer
+
+
+@pytest.fixture(scope="module")
+def on_the_border(wide):
+    """Vectors [100, 768] as close as float32 gets to where one of their codes changes.
+
+    The last bit of a latent decides these codes.
+    """
+    random = np.random.default_rng(1)
+    left, right = random.normal(size=(2, 50, 768)).astype(np.float32)
+    start = wide.encode(left)
+    for _ in range(40):
+        middle = (left + right) / 2
+        same = (wide.encode(middle) == start).all(axis=1, keepdims=True)
+        left, right = np.where(same, middle, left), np.where(same, right, middle)
+    return np.concatenate([left, right])
