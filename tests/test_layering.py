@@ -20,6 +20,7 @@ LEVELS = {
     "data": 2,
     "code_table": 1,
     "_artefact": 0,
+    "global_batch": 0,
     "identifiers": 0,
     "_keras": 0,
 }

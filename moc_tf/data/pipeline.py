@@ -19,6 +19,7 @@ def make_batches(
     joined: Mapping[str, np.ndarray] | None = None,
     join_key: str = "",
     drop_remainder: bool = False,
+    first_pass: int = 0,
 ) -> tf.data.Dataset:
     """Batches of `columns`, with columns of another table joined to each row.
 
@@ -35,6 +36,8 @@ def make_batches(
       join_key: name of the column, integers in [0, keys), to join by. The column
         itself does not appear in the batches.
       drop_remainder: leave out the last batch of an epoch if it is smaller.
+      first_pass: number of the first pass, for a training that is resumed: its order
+        is that of a data set that has gone through so many before.
 
     Returns:
       A finite `tf.data.Dataset` of dictionaries name -> tensor [batch, ...].
@@ -68,18 +71,20 @@ def make_batches(
             batch_size, drop_remainder=drop_remainder
         )
 
-    batches = pass_number().flat_map(one_pass).map(gather).with_options(_OPTIONS)
+    batches = (
+        pass_number(first_pass).flat_map(one_pass).map(gather).with_options(_OPTIONS)
+    )
     full, rest = divmod(rows, batch_size)
     count = full + (rest > 0 and not drop_remainder)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
 
 
-def pass_number() -> tf.data.Dataset:
-    """A data set of one int64: 0 in the first pass over it, then 1, 2, ...
+def pass_number(first: int = 0) -> tf.data.Dataset:
+    """A data set of one int64: `first` in the first pass over it, then one more each.
 
     Unlike `tf.data.Dataset.random`, it does not depend on the global seed.
     """
-    passes = itertools.count()
+    passes = itertools.count(first)
     return tf.data.Dataset.from_generator(
         lambda: iter([next(passes)]), output_signature=tf.TensorSpec((), tf.int64)
     )

@@ -4,13 +4,18 @@ from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.autoencoder_indexer import AutoencoderIndexer
 from moc_tf.indexing.catalogue_codes import index_items
 from moc_tf.indexing.configuration import AutoencoderConfig
-from moc_tf.indexing.indexer import Indexer, NotFittedError, load_indexer, make_indexer
-from moc_tf.indexing.parallel_quantizer import (
-    ParallelQuantizer,
-    Quantization,
-    nearest_codes,
+from moc_tf.indexing.indexer import (
+    Indexer,
+    NotFittedError,
+    indexing_methods,
+    load_indexer,
+    make_indexer,
 )
+from moc_tf.indexing.nearest_codes import nearest_codes
+from moc_tf.indexing.parallel_quantizer import ParallelQuantizer
 from moc_tf.indexing.quality import CodeQuality, perplexity
+from moc_tf.indexing.quantizer import Quantization
+from moc_tf.indexing.residual_quantizer import ResidualQuantizer
 
 __all__ = [
     "AutoencoderConfig",
@@ -21,7 +26,9 @@ __all__ = [
     "NotFittedError",
     "ParallelQuantizer",
     "Quantization",
+    "ResidualQuantizer",
     "index_items",
+    "indexing_methods",
     "load_indexer",
     "make_indexer",
     "nearest_codes",

@@ -1,26 +1,39 @@
 """The autoencoder whose latent space the codebooks quantise."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from moc_tf._keras import keras
+from moc_tf.global_batch import global_mean, global_sum
 from moc_tf.indexing.configuration import AutoencoderConfig
 from moc_tf.indexing.diversity import cross_correlation
-from moc_tf.indexing.parallel_quantizer import ParallelQuantizer, Quantization
+from moc_tf.indexing.parallel_dense import ParallelDense
+from moc_tf.indexing.parallel_quantizer import ParallelQuantizer
+from moc_tf.indexing.quantizer import Quantization, Quantizer
+from moc_tf.indexing.residual_quantizer import ResidualQuantizer
+
+_QUANTIZERS: dict[str, type[Quantizer]] = {
+    "parallel": ParallelQuantizer,
+    "residual": ResidualQuantizer,
+}
 
 
 class CodeAutoencoder(keras.Model):
-    """Encoder, one head a codebook, quantizer and one shared decoder.
+    """Encoder, latents, quantizer and decoder.
 
         z_n = P_n(Enc(x)),   x^ = Dec(mean_n q_n)
         loss = ||x - x^||² + codebook + beta * commitment + gamma * diversity
 
     where x is centred and scaled to unit mean square, every term is a mean over
-    dimensions and batch, and codebook and commitment are `ParallelQuantizer`'s.
+    dimensions and batch, and codebook and commitment are the `Quantizer`'s.
     `latent="projected"` gives each codebook a linear head P_n; `"shared"` gives all
-    the same latent.
+    the same latent. A residual quantizer has one latent, and the decoder receives the
+    sum of its levels. `decoder="per_codebook"` has x^ = mean_n Dec_n(q_n).
+
+    While `warming` is set, the decoder receives the latents themselves.
 
     Args:
       config: shapes and weights of the terms.
@@ -30,31 +43,37 @@ class CodeAutoencoder(keras.Model):
     def __init__(self, config: AutoencoderConfig, input_dim: int):
         super().__init__(name="code_autoencoder")
         self.config = config
+        self.warming = False
         widths = config.hidden_units
         sequence = np.random.SeedSequence(config.seed)
         seeds = iter(sequence.generate_state(2 * len(widths) + 3).tolist())
+        residual = config.quantizer == "residual"
+        self._repeats = 1
+        if config.latent == "shared" and not residual:
+            self._repeats = config.num_codebooks
+        heads = 1 if residual or self._repeats > 1 else config.num_codebooks
 
-        def dense(units: int, activation: str | None, name: str) -> keras.layers.Dense:
-            return keras.layers.Dense(
-                units,
-                activation,
-                kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-                name=name,
-            )
-
-        heads = config.num_codebooks if config.latent == "projected" else 1
-        self._encoder = [dense(w, "relu", f"encoder_{i}") for i, w in enumerate(widths)]
-        self._heads = dense(heads * config.codebook_dim, None, "heads")
-        self._head_shape = (heads, config.codebook_dim)
-        self._decoder = [
-            dense(w, "relu", f"decoder_{i}") for i, w in enumerate(reversed(widths))
+        self._encoder = [
+            _dense(width, "relu", seeds, f"encoder_{i}")
+            for i, width in enumerate(widths)
         ]
-        self._reconstruction = dense(input_dim, None, "reconstruction")
-        self.quantizer = ParallelQuantizer(
+        self._heads = _dense(heads * config.codebook_dim, None, seeds, "heads")
+        self._head_shape = (heads, config.codebook_dim)
+        layer = _dense if config.decoder == "shared" else _parallel_dense
+        self._decoder = [
+            layer(width, "relu", seeds, f"decoder_{i}")
+            for i, width in enumerate(reversed(widths))
+        ]
+        self._reconstruction = layer(input_dim, None, seeds, "reconstruction")
+        self.quantizer = _QUANTIZERS[config.quantizer](
             config.num_codebooks,
             config.codebook_size,
             config.codebook_dim,
-            keras.initializers.RandomUniform(seed=next(seeds)),
+            distance=config.distance,
+            estimator=config.estimator,
+            codebook_update=config.codebook_update,
+            ema_decay=config.ema_decay,
+            codebook_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
             name="quantizer",
         )
         self.center = self.add_weight(
@@ -70,10 +89,10 @@ class CodeAutoencoder(keras.Model):
             trainable=False,
             aggregation=tf.VariableAggregation.SUM,
         )
-        names = ["loss", "reconstruction", "codebook", "commitment"]
-        names += ["diversity"] if config.diversity_weight else []
-        self._means = {name: keras.metrics.Mean(name=name) for name in names}
-        self.forward(tf.zeros([1, input_dim]))  # creates the weights
+        self._means: dict[str, Any] = {}
+        _, _, terms = self.forward(tf.zeros([1, input_dim]))  # creates the weights
+        for name in ("loss", *terms):
+            self._means[name] = keras.metrics.Mean(name=name)
 
     @property
     def metrics(self) -> list:
@@ -83,66 +102,89 @@ class CodeAutoencoder(keras.Model):
     @property
     def state(self) -> list[tf.Variable]:
         """The weights that codes and reconstructions depend on."""
-        return [*self.trainable_variables, self.center, self.scale]
+        learned = self.trainable_variables
+        if not self.quantizer.codebooks.trainable:
+            learned = [*learned, self.quantizer.codebooks]
+        return [*learned, self.center, self.scale]
 
     def normalise(self, vectors: tf.Tensor) -> tf.Tensor:
         """Vectors [batch, X] of any float type as the float32 that the loss sees."""
         return (tf.cast(vectors, tf.float32) - self.center) / self.scale
 
     def latents(self, normalised: tf.Tensor) -> tf.Tensor:
-        """Latents z: float32 [batch, N, D]."""
+        """Latents z: float32 [batch, N, D]; [batch, 1, D] where levels are residual."""
         hidden = normalised
         for layer in self._encoder:
             hidden = layer(hidden)
         latents = tf.reshape(self._heads(hidden), [-1, *self._head_shape])
-        if self.config.latent == "shared":
-            latents = tf.repeat(latents, self.config.num_codebooks, axis=1)
+        if self._repeats > 1:
+            latents = tf.repeat(latents, self._repeats, axis=1)
         return latents
 
     def reconstruct(self, quantized: tf.Tensor) -> tf.Tensor:
-        """Decodes code vectors [batch, N, D] to normalised vectors [batch, X]."""
-        hidden = self.quantizer.combine(quantized)
+        """Decodes what codes stand for [batch, N or 1, D]: normalised [batch, X]."""
+        hidden = quantized
+        if self.config.decoder == "shared":
+            hidden = tf.reduce_mean(hidden, axis=1)
         for layer in self._decoder:
             hidden = layer(hidden)
-        return self._reconstruction(hidden)
+        decoded = self._reconstruction(hidden)
+        if self.config.decoder == "per_codebook":
+            decoded = tf.reduce_mean(decoded, axis=1)
+        return decoded
 
     def forward(
-        self, normalised: tf.Tensor
-    ) -> tuple[Quantization, tf.Tensor, dict[str, tf.Tensor]]:
-        """Quantises and reconstructs: (quantization, x^, loss terms by name)."""
+        self, normalised: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor | None, tf.Tensor, dict[str, tf.Tensor]]:
+        """Quantises and reconstructs.
+
+        Returns:
+          Codes, int32 [batch, N], None while warming; x^; and the loss terms by name,
+          under a strategy this replica's share of them.
+        """
         latents = self.latents(normalised)
-        quantization = self.quantizer(latents)
+        if self.warming:
+            quantization = Quantization(None, latents, {})
+        else:
+            quantization = self.quantizer(latents, training=training)
         reconstruction = self.reconstruct(quantization.quantized)
-        terms = {
-            "reconstruction": tf.reduce_mean(tf.square(normalised - reconstruction)),
-            **quantization.losses,
-        }
+        errors = tf.reduce_mean(tf.square(normalised - reconstruction), axis=1)
+        terms = {"reconstruction": global_mean(errors), **quantization.losses}
         if self.config.diversity_weight:
             terms["diversity"] = cross_correlation(latents)
-        return quantization, reconstruction, terms
+        return quantization.codes, reconstruction, terms
 
     def total_loss(self, terms: dict[str, tf.Tensor]) -> tf.Tensor:
         """The weighted sum of the loss terms."""
-        loss = terms["reconstruction"] + terms["codebook"]
-        loss += self.config.commitment_cost * terms["commitment"]
-        if self.config.diversity_weight:
-            loss += self.config.diversity_weight * terms["diversity"]
-        return loss
+        weights = {
+            "commitment": self.config.commitment_cost,
+            "diversity": self.config.diversity_weight,
+        }
+        return tf.add_n([weights.get(name, 1.0) * term for name, term in terms.items()])
 
     def train_step(self, vectors: tf.Tensor) -> dict[str, tf.Tensor]:
         """One gradient step on `vectors` [batch, X]."""
         normalised = self.normalise(vectors)
+        variables = self._trained_now()
         with tf.GradientTape() as tape:
-            quantization, _, terms = self.forward(normalised)
+            codes, _, terms = self.forward(normalised, training=True)
             loss = self.total_loss(terms)
-        variables = self.trainable_variables
         self.optimizer.apply_gradients(
             zip(tape.gradient(loss, variables), variables, strict=True)
         )
-        self.count_usage(quantization.codes)
-        for name, value in {**terms, "loss": loss}.items():
-            self._means[name].update_state(value)
-        return {metric.name: metric.result() for metric in self.metrics}
+        if codes is not None:
+            self.count_usage(codes)
+        logs = {}
+        for name, share in {**terms, "loss": loss}.items():
+            self._means[name].update_state(global_sum(share))
+            logs[name] = self._means[name].result()
+        return logs
+
+    def _trained_now(self) -> list[tf.Variable]:
+        variables = self.trainable_variables
+        if self.warming:  # the codebooks have no gradient yet
+            return [v for v in variables if v is not self.quantizer.codebooks]
+        return variables
 
     def count_usage(self, codes: tf.Tensor) -> None:
         """Adds the codes [batch, N] of a batch to the epoch's `usage` [N, K]."""
@@ -167,3 +209,18 @@ class CodeAutoencoder(keras.Model):
         """Vectors that `codes` [batch, N] stand for: float32 [batch, X]."""
         decoded = self.reconstruct(self.quantizer.lookup(codes))
         return decoded * self.scale + self.center
+
+
+def _dense(
+    units: int, activation: str | None, seeds: Iterator[int], name: str
+) -> keras.layers.Layer:
+    initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+    return keras.layers.Dense(
+        units, activation, kernel_initializer=initializer, name=name
+    )
+
+
+def _parallel_dense(
+    units: int, activation: str | None, seeds: Iterator[int], name: str
+) -> keras.layers.Layer:
+    return ParallelDense(units, activation, seed=next(seeds), name=name)

@@ -1,6 +1,8 @@
-"""`vq` and `moc`: the autoencoder behind the indexer contract."""
+"""`vq`, `moc`, `me` and `rq_vae`: the autoencoder behind the indexer contract."""
 
-import time
+import contextlib
+import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,61 +14,89 @@ from moc_tf.data.pipeline import make_batches
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.codebook_upkeep import CodebookUpkeep, start_codebooks
 from moc_tf.indexing.configuration import AutoencoderConfig
+from moc_tf.indexing.fit_checkpoint import FitCheckpoint
 from moc_tf.indexing.indexer import Indexer, register_indexer
-from moc_tf.indexing.vector_batches import vector_batches
-from moc_tf.indexing.vector_statistics import VectorStatistics
+from moc_tf.indexing.vector_statistics import VectorStatistics, gather_statistics
 
 # Every call of the graph has this shape, so that a vector's codes cannot depend on
 # how many others it is encoded with: matrix kernels differ by size, in the last bit.
 _CHUNK = 1024
 
+# What the name of a method fixes: option, value, and how to get another.
+_FIXED: dict[str, tuple[tuple[str, Any, str], ...]] = {
+    "vq": (("num_codebooks", 1, "Method 'vq' has one codebook; use 'moc' for more."),),
+    "moc": (("quantizer", "parallel", "For residual levels use method 'rq_vae'."),),
+    "me": (("quantizer", "parallel", "Method 'me' has one codebook."),),
+    "rq_vae": (
+        ("quantizer", "residual", "For parallel codebooks use method 'moc'."),
+        ("latent", "shared", "The levels of 'rq_vae' share one latent."),
+    ),
+}
 
-@register_indexer("vq", "moc")
+
+@register_indexer("vq", "moc", "me", "rq_vae")
 class AutoencoderIndexer(Indexer):
-    """N parallel codebooks in the latent space of an autoencoder; "vq" has N = 1."""
+    """Codebooks in the latent space of an autoencoder.
+
+    "moc" has N parallel codebooks, "vq" one, "rq_vae" N residual levels. "me"
+    (Multi-Embedding) has the codes of "vq", for N = `num_codebooks` embedding tables
+    in the ranker.
+    """
 
     config_class = AutoencoderConfig
     config: AutoencoderConfig
 
     def __init__(self, method: str, **options: Any):
-        if method == "vq":
-            if options.get("num_codebooks", 1) != 1:
-                raise ValueError(
-                    "Method 'vq' has one codebook; use 'moc' for more. "
-                    f"Received: num_codebooks={options['num_codebooks']}."
-                )
-            options["num_codebooks"] = 1
+        for name, value, advice in _FIXED[method]:
+            if options.setdefault(name, value) != value:
+                raise ValueError(f"{advice} Received: {name}={options[name]!r}.")
         super().__init__(method, **options)
+        self._model_config = self.config
+        if method == "me":
+            self._model_config = dataclasses.replace(self.config, num_codebooks=1)
         self._model: CodeAutoencoder | None = None
 
     @property
     def codes_per_item(self) -> int:
         """N, codes of an item."""
-        return self.config.num_codebooks
+        return self._model_config.num_codebooks
 
     @property
     def codebook_size(self) -> int:
         """K, different values of a code."""
         return self.config.codebook_size
 
+    @property
+    def tables_per_code(self) -> int:
+        """Embedding tables that the ranker gives each code: 1, but for "me"."""
+        return self.config.num_codebooks // self.codes_per_item
+
     def fit(
         self,
         vectors: Any,
         verbose: int = 0,
         callbacks: Sequence[Any] = (),
+        checkpoint: str | os.PathLike | None = None,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> "AutoencoderIndexer":
         """Learns encoder, codebooks and decoder from `vectors`.
 
-        Codebooks start as k-means centroids of the untrained encoder's latents; after
-        each epoch but the last two, codes that no vector chose are moved onto random
-        latents.
+        After each epoch but the last two, codes that no vector chose are moved onto
+        random latents.
 
         Args:
-          vectors: float array [items, X], or a `tf.data.Dataset` of such batches,
-            gone through once before training for its mean, scale and a sample.
+          vectors: float array [items, X], possibly memory-mapped, of which each epoch
+            has its own random order; or a `tf.data.Dataset` of such batches, gone
+            through once before training for its mean, scale and a sample.
           verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
           callbacks: Keras callbacks; the logs hold every loss term, and `usage` and
             `perplexity`, means over codebooks.
+          checkpoint: folder of the state after each epoch, from which a fit that was
+            broken off goes on; see `Indexer.fit`. A data set goes on from its first
+            batch, which ends as an unbroken fit would if its passes are all alike.
+          strategy: of `tf.distribute`; its replicas share each batch, and end with the
+            codebooks that one replica has, but for rounding. Workers of a
+            `MultiWorkerMirroredStrategy` each call this with all vectors.
 
         Returns:
           self.
@@ -75,55 +105,69 @@ class AutoencoderIndexer(Indexer):
           ValueError: if the vectors are not finite, not [items, X], or fewer than
             the codes of a codebook.
         """
-        config = self.config
-        started = time.perf_counter()
-        if isinstance(vectors, tf.data.Dataset):
-            if vectors.cardinality() == tf.data.INFINITE_CARDINALITY:
-                raise ValueError(
-                    "The data set of vectors must end, an epoch is one pass through "
-                    "it. Received: an infinite one. Leave out its repeat()."
-                )
-            checked, batches = vectors.as_numpy_iterator(), vectors
-        else:
-            vectors = np.asarray(vectors)
-            checked, batches = vectors, None
-        statistics = VectorStatistics(
-            sample_size=max(64 * config.codebook_size, 16_384), seed=config.seed
+        config = self._model_config
+        statistics = gather_statistics(
+            vectors,
+            sample_size=max(64 * config.codebook_size, 16_384),
+            seed=config.seed,
+            at_least=config.codebook_size,
         )
-        for batch in vector_batches(checked):
-            statistics.add(batch)
-        if statistics.rows < config.codebook_size:
-            raise ValueError(
-                f"There must be at least as many items as codes in a codebook, "
-                f"{config.codebook_size}. Received: {statistics.rows} items. Lower "
-                "codebook_size or fit on more items."
-            )
-        if batches is None:
-            batches = make_batches(
-                {"vectors": vectors}, config.batch_size, shuffle_seed=config.seed
-            ).map(lambda columns: columns["vectors"])
-
-        model = CodeAutoencoder(config, statistics.width)
-        model.center.assign(statistics.mean)
-        model.scale.assign(statistics.scale)
-        start_codebooks(model, statistics.sample, config.seed)
-        model.compile(
-            optimizer=keras.optimizers.Adam(config.learning_rate, jit_compile=False)
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            model = CodeAutoencoder(config, statistics.width)
+            model.center.assign(statistics.mean)
+            model.scale.assign(statistics.scale)
+            optimizer = keras.optimizers.Adam(config.learning_rate, jit_compile=False)
+            model.compile(optimizer=optimizer)
+            optimizer.build(model.trainable_variables)
+        progress = FitCheckpoint(
+            checkpoint,
+            [*model.weights, *optimizer.variables],
+            {
+                "configuration": dataclasses.asdict(config),
+                "vectors": statistics.sha256(),
+            },
+            writes=strategy is None or strategy.extended.should_checkpoint,
         )
-        upkeep = CodebookUpkeep(statistics.sample, config.epochs, config.seed)
-        history = model.fit(
-            batches,
-            epochs=config.epochs,
-            verbose=verbose,
-            callbacks=[upkeep, *callbacks],
-        )
-        self._use(model, statistics.width)
+        progress.restore()
+        self._train(model, vectors, statistics, progress, verbose, callbacks)
         self._fit_summary = {
             "items": statistics.rows,
-            "seconds": round(time.perf_counter() - started, 3),
-            "last_epoch": {k: float(v[-1]) for k, v in history.history.items()},
+            "seconds": round(progress.elapsed(), 3),
+            "last_epoch": progress.last_logs,
         }
+        # A model of its own, on one device whatever trained it.
+        self._set_arrays(_arrays_of(model), statistics.width)
         return self
+
+    def _train(
+        self,
+        model: CodeAutoencoder,
+        vectors: Any,
+        statistics: VectorStatistics,
+        progress: FitCheckpoint,
+        verbose: int,
+        callbacks: Sequence[Any],
+    ) -> None:
+        """Goes from the epoch that `progress` has reached to the last."""
+        config = model.config
+        upkeep = CodebookUpkeep(statistics.sample, config.epochs, config.seed)
+        batches = vectors
+        if not isinstance(vectors, tf.data.Dataset):
+            batches = _array_batches(vectors, config, progress.epochs_done)
+        for warming, end in ((True, config.warmup_epochs), (False, config.epochs)):
+            if progress.epochs_done >= end:
+                continue
+            model.warming = warming
+            if not warming and progress.epochs_done == config.warmup_epochs:
+                start_codebooks(model, statistics.sample, config.seed)
+            model.make_train_function(force=True)
+            model.fit(
+                batches,
+                initial_epoch=progress.epochs_done,
+                epochs=end,
+                verbose=verbose,
+                callbacks=[upkeep, *callbacks, progress],
+            )
 
     def _use(self, model: CodeAutoencoder, input_dim: int) -> None:
         self.input_dim = input_dim
@@ -141,17 +185,45 @@ class AutoencoderIndexer(Indexer):
 
     def _arrays(self) -> Mapping[str, np.ndarray]:
         assert self._model is not None
-        return {_key(weight): weight.numpy() for weight in self._model.state}
+        return _arrays_of(self._model)
 
     def _set_arrays(self, arrays: Mapping[str, np.ndarray], input_dim: int) -> None:
-        model = CodeAutoencoder(self.config, input_dim)
+        model = CodeAutoencoder(self._model_config, input_dim)
         for weight in model.state:
             weight.assign(arrays[_key(weight)])
         self._use(model, input_dim)
 
 
+def _arrays_of(model: CodeAutoencoder) -> dict[str, np.ndarray]:
+    return {_key(weight): weight.numpy() for weight in model.state}
+
+
 def _key(weight: tf.Variable) -> str:
     return weight.name.removesuffix(":0")
+
+
+def _array_batches(
+    vectors: Any, config: AutoencoderConfig, first_pass: int
+) -> tf.data.Dataset:
+    """Batches of an array, possibly on disk, from which they are gathered."""
+    array = np.asarray(vectors)
+    rows = make_batches(
+        {"row": np.arange(len(array))},
+        config.batch_size,
+        shuffle_seed=config.seed,
+        first_pass=first_pass,
+    )
+    dtype = tf.as_dtype(array.dtype)
+
+    def gather(columns: dict[str, tf.Tensor]) -> tf.Tensor:
+        batch = tf.numpy_function(lambda rows: array[rows], [columns["row"]], dtype)
+        return tf.ensure_shape(batch, [None, array.shape[1]])
+
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return rows.map(gather).prefetch(2).with_options(options)
 
 
 def _in_chunks(function: Any, rows: np.ndarray) -> np.ndarray:

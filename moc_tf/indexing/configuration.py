@@ -5,22 +5,50 @@ import math
 import numbers
 from typing import Any
 
+from moc_tf.indexing.estimators import ESTIMATORS
+from moc_tf.indexing.quantizer import CODEBOOK_UPDATES, DISTANCES
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "quantizer": ("parallel", "residual"),
+    "latent": ("projected", "shared"),
+    "decoder": ("shared", "per_codebook"),
+    "distance": DISTANCES,
+    "codebook_update": CODEBOOK_UPDATES,
+    "estimator": tuple(ESTIMATORS),
+    "codebook_start": ("kmeans", "sample"),
+    "dead_codes": ("replace", "keep"),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class AutoencoderConfig:
-    """Settings of `vq` and `moc`.
+    """Settings of `moc`, and, but for what their names fix, of `vq`, `me`, `rq_vae`.
 
     Attributes:
       num_codebooks: N, codes of an item.
       codebook_size: K, codes in a codebook; fit on at least so many items.
       codebook_dim: D, dimensions of a code.
       hidden_units: widths of the encoder; the decoder mirrors them.
+      quantizer: "parallel", N codebooks side by side, or "residual", each for what
+        those before it have left.
       latent: "projected", a linear head for each codebook, or "shared", one latent
-        for all, told apart by their initial codes alone.
+        for all, told apart by their initial codes alone; residual levels share one.
+      decoder: "shared", one for the mean of the code vectors, or "per_codebook", one
+        for each, whose outputs are averaged.
+      distance: "l2" or "cosine", between latents and codes.
+      codebook_update: "gradient", or "ema", moving averages; see `Quantizer`.
+      ema_decay: of these averages.
+      estimator: "straight_through" or "rotation", how gradients pass the choice of a
+        code; see `moc_tf.indexing.estimators`.
+      codebook_start: "kmeans", centroids, or "sample", some of the latents.
+      dead_codes: "replace" moves codes that an epoch did not choose onto latents,
+        "keep" leaves them.
+      warmup_epochs: first epochs without codebooks, which start afterwards in the
+        latents that an autoencoder has learned.
       commitment_cost: beta, weight of the commitment loss.
       diversity_weight: weight of the decorrelation of the heads
         (`diversity.cross_correlation`); 0 is the paper's method.
-      epochs: passes over the vectors.
+      epochs: passes over the vectors, the warm-up among them.
       batch_size: vectors a step.
       learning_rate: of Adam.
       seed: of the initial weights, the order of the vectors and k-means.
@@ -30,7 +58,16 @@ class AutoencoderConfig:
     codebook_size: int = 256
     codebook_dim: int = 32
     hidden_units: tuple[int, ...] = (512, 256, 128)
+    quantizer: str = "parallel"
     latent: str = "projected"
+    decoder: str = "shared"
+    distance: str = "l2"
+    codebook_update: str = "gradient"
+    ema_decay: float = 0.99
+    estimator: str = "straight_through"
+    codebook_start: str = "kmeans"
+    dead_codes: str = "replace"
+    warmup_epochs: int = 0
     commitment_cost: float = 0.25
     diversity_weight: float = 0.0
     epochs: int = 40
@@ -46,6 +83,7 @@ class AutoencoderConfig:
             "codebook_size": 2,
             "codebook_dim": 1,
             "epochs": 1,
+            "warmup_epochs": 0,
             "batch_size": 1,
             "seed": 0,
         }.items():
@@ -70,8 +108,18 @@ class AutoencoderConfig:
             "a tuple of integers of at least 1",
         )
         self._require(
-            "latent", self.latent in ("projected", "shared"), "'projected' or 'shared'"
+            "ema_decay",
+            _is_weight(self.ema_decay) and 0 < self.ema_decay < 1,
+            "a number between 0 and 1",
         )
+        for name, choices in _CHOICES.items():
+            self._require(name, getattr(self, name) in choices, f"one of {choices}")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                "warmup_epochs must leave epochs to train the codebooks in. Received: "
+                f"warmup_epochs={self.warmup_epochs}, epochs={self.epochs}."
+            )
+        self._check_residual()
         if self.diversity_weight and (
             self.num_codebooks == 1 or self.latent == "shared"
         ):
@@ -79,6 +127,15 @@ class AutoencoderConfig:
                 "diversity_weight needs at least two projected latents to tell apart. "
                 f"Received: diversity_weight={self.diversity_weight}, "
                 f"num_codebooks={self.num_codebooks}, latent={self.latent!r}."
+            )
+
+    def _check_residual(self) -> None:
+        fixed = {"latent": "shared", "decoder": "shared", "distance": "l2"}
+        wrong = {n: getattr(self, n) for n, v in fixed.items() if getattr(self, n) != v}
+        if self.quantizer == "residual" and wrong:
+            raise ValueError(
+                f"Residual levels add up in one latent space, with {fixed}. Received: "
+                f"{wrong}."
             )
 
     def _require(self, name: str, holds: bool, wanted: str) -> None:

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from moc_tf.global_batch import global_sum, replica_share
+
 
 def cross_correlation(latents: tf.Tensor) -> tf.Tensor:
     """Mean squared correlation between dimensions of different heads, in [0, 1].
@@ -15,14 +17,17 @@ def cross_correlation(latents: tf.Tensor) -> tf.Tensor:
       latents: float32 [batch, N, D], N >= 2.
 
     Returns:
-      float32 scalar.
+      float32 scalar. Under a strategy with several replicas, this replica's share of
+      that of the global batch.
     """
     num_heads, dim = latents.shape[1], latents.shape[2]
     columns = tf.reshape(latents, [-1, num_heads * dim])
-    columns -= tf.reduce_mean(columns, axis=0)
-    columns *= tf.math.rsqrt(tf.reduce_mean(tf.square(columns), axis=0) + 1e-8)
-    rows = tf.cast(tf.shape(columns)[0], columns.dtype)
-    squared = tf.square(tf.matmul(columns, columns, transpose_a=True) / rows)
-    blocks = tf.reshape(squared, [num_heads, dim, num_heads, dim])
+    rows = global_sum(tf.cast(tf.shape(columns)[0], columns.dtype))
+    columns -= global_sum(tf.reduce_sum(columns, axis=0)) / rows
+    variances = global_sum(tf.reduce_sum(tf.square(columns), axis=0)) / rows
+    columns *= tf.math.rsqrt(variances + 1e-8)
+    correlation = global_sum(tf.matmul(columns, columns, transpose_a=True)) / rows
+    blocks = tf.reshape(tf.square(correlation), [num_heads, dim, num_heads, dim])
     within = tf.einsum("ndne->", blocks)
-    return (tf.reduce_sum(blocks) - within) / (num_heads * (num_heads - 1) * dim * dim)
+    pairs = num_heads * (num_heads - 1) * dim * dim
+    return replica_share((tf.reduce_sum(blocks) - within) / pairs)

@@ -4,10 +4,11 @@ import abc
 import dataclasses
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import tensorflow as tf
 
 from moc_tf import __version__
 from moc_tf._artefact import read_artefact, write_artefact
@@ -32,9 +33,12 @@ def make_indexer(method: str, **options: Any) -> "Indexer":
     """Makes an unfitted indexer.
 
     Args:
-      method: "vq" (one codebook) or "moc" (N parallel codebooks).
+      method: one of `indexing_methods()`: "vq" (one codebook in the latent space of
+        an autoencoder), "moc" (N parallel codebooks there), "me" (the codes of "vq",
+        for N tables in the ranker), "rq_vae" (N residual levels there); "rq_kmeans",
+        "rq_gmm", "pq", "opq" on the vectors themselves; "random".
       **options: fields of the method's configuration, such as `num_codebooks`,
-        `codebook_size` and `seed`; see `AutoencoderConfig`.
+        `codebook_size` and `seed`; see its class, such as `AutoencoderConfig`.
 
     Returns:
       An `Indexer`: call `fit`, then `encode`.
@@ -44,10 +48,15 @@ def make_indexer(method: str, **options: Any) -> "Indexer":
     """
     if method not in _METHODS:
         raise ValueError(
-            f"The indexing method must be one of {sorted(_METHODS)}. "
+            f"The indexing method must be one of {indexing_methods()}. "
             f"Received: {method!r}."
         )
     return _METHODS[method](method, **options)
+
+
+def indexing_methods() -> list[str]:
+    """Names of all methods that `make_indexer` knows."""
+    return sorted(_METHODS)
 
 
 def load_indexer(path: str | os.PathLike) -> "Indexer":
@@ -103,16 +112,32 @@ class Indexer(abc.ABC):
     def codebook_size(self) -> int:
         """K, different values of a code."""
 
+    @property
+    def tables_per_code(self) -> int:
+        """Embedding tables that the ranker gives each code: 1, but for "me"."""
+        return 1
+
     @abc.abstractmethod
     def fit(
-        self, vectors: Any, verbose: int = 0, callbacks: Sequence[Any] = ()
+        self,
+        vectors: Any,
+        verbose: int = 0,
+        callbacks: Sequence[Any] = (),
+        checkpoint: str | os.PathLike | None = None,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> "Indexer":
         """Learns the codebooks from `vectors`; returns self.
 
         Args:
-          vectors: float array [items, X], or a `tf.data.Dataset` of such batches.
+          vectors: float array [items, X], possibly memory-mapped, or a
+            `tf.data.Dataset` of such batches.
           verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
-          callbacks: Keras callbacks of the training.
+          callbacks: Keras callbacks, of the methods that train in epochs.
+          checkpoint: a folder in which these methods keep how far they are, after each
+            epoch; a fit that finds an unfinished one of the same settings and vectors
+            goes on there, and ends as an unbroken one would. Other methods start anew.
+          strategy: of `tf.distribute`, over whose replicas these methods split each
+            batch; None for one device.
 
         Raises:
           ValueError: if the vectors are not finite, not two-dimensional, or fewer
@@ -150,11 +175,18 @@ class Indexer(abc.ABC):
           NotFittedError: before `fit`.
           ValueError: if the vectors are not finite or have another width.
         """
-        width = self._require_fitted()
-        encoded = [self._encode(batch) for batch in vector_batches(vectors, width)]
-        if not encoded:
+        # Codes wait in the smallest type, for a large catalogue's sake.
+        kept = np.min_scalar_type(self.codebook_size - 1)
+        parts = [codes.astype(kept) for codes in self.encode_batches(vectors)]
+        if not parts:
             return np.zeros([0, self.codes_per_item], np.int32)
-        return np.concatenate(encoded)
+        return np.concatenate(parts, dtype=np.int32)
+
+    def encode_batches(self, vectors: Any) -> Iterator[np.ndarray]:
+        """The same codes batch by batch, int32 [rows, N], for what no memory holds."""
+        width = self._require_fitted()
+        for batch in vector_batches(vectors, width):
+            yield self._encode(batch)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Vectors that `codes` stand for.
@@ -212,6 +244,7 @@ class Indexer(abc.ABC):
             "configuration": dataclasses.asdict(self.config),
             "input_dim": self.input_dim,
             "codes_per_item": self.codes_per_item,
+            "tables_per_code": self.tables_per_code,
             "codebook_size": self.codebook_size,
             "fit": self._fit_summary,
             "versions": {

@@ -3,13 +3,16 @@
 import numpy as np
 
 
-def kmeans(points: np.ndarray, num_centroids: int, seed: int) -> np.ndarray:
+def kmeans(
+    points: np.ndarray, num_centroids: int, seed: int, spherical: bool = False
+) -> np.ndarray:
     """Centroids of `points`.
 
     Args:
       points: float32 [points, D]; repeated points are fine.
       num_centroids: K, at most the number of points.
       seed: of the initial centroids.
+      spherical: keep the centroids at unit length, for points of unit length.
 
     Returns:
       float32 [K, D].
@@ -29,6 +32,7 @@ def kmeans(points: np.ndarray, num_centroids: int, seed: int) -> np.ndarray:
         num_centroids,
         niter=20,
         seed=seed % 2**31,
+        spherical=spherical,
         # A random start misses one of four separate clusters every second time.
         init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
         # faiss would otherwise warn about, or sample from, what the caller chose.

@@ -1,5 +1,6 @@
 """Vectors of any source as checked batches: where bad input stops."""
 
+import mmap
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ def vector_batches(
     vectors: Any, width: int | None = None, batch_size: int = 4096
 ) -> Iterator[np.ndarray]:
     """Checked batches of `vectors`, in order.
+
+    The pages of a memory map leave memory again when the batch after them is asked
+    for, so that going through it takes no more than a batch.
 
     Args:
       vectors: float array [items, X], possibly memory-mapped, or an iterable of such
@@ -24,8 +28,10 @@ def vector_batches(
       ValueError: if a batch is not two-dimensional, not of floats, not finite, or of
         another width.
     """
+    memory_map = None
     if isinstance(vectors, list | tuple) or hasattr(vectors, "__array__"):
         array = np.asarray(vectors)
+        memory_map = _memory_map(array)
         _check_shape(array, width)
         parts: Any = (
             array[start : start + batch_size]
@@ -49,6 +55,20 @@ def vector_batches(
         row += len(part)
         if len(part):
             yield part
+        if memory_map is not None:
+            memory_map.madvise(mmap.MADV_DONTNEED)
+
+
+def _memory_map(array: np.ndarray) -> mmap.mmap | None:
+    """The map of a file behind `array`, if there is one that can be read again."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        # What was written to a private copy of the file would be lost.
+        if isinstance(base, np.memmap) and base.mode == "c":
+            return None
+        base = base.base
+    has_advice = hasattr(mmap, "MADV_DONTNEED")  # not on Windows
+    return base if isinstance(base, mmap.mmap) and has_advice else None
 
 
 def _check_shape(vectors: np.ndarray, width: int | None) -> None:

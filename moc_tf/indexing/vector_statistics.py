@@ -1,8 +1,12 @@
 """What training must know of all vectors beforehand, gathered in one pass."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+
+from moc_tf.indexing.vector_batches import vector_batches
 
 
 class VectorStatistics:
@@ -57,3 +61,45 @@ class VectorStatistics:
         """Root mean square of the centred vectors; 1 where all are equal."""
         root = float(np.sqrt(self._squares / (self.rows * self.width)))
         return root if root > 1e-12 else 1.0
+
+    def sha256(self) -> str:
+        """Checksum of what was gathered: tells whether vectors are the same."""
+        digest = hashlib.sha256(f"{self.rows} {self.width} {self.scale}".encode())
+        digest.update(np.ascontiguousarray(self.mean).tobytes())
+        digest.update(np.ascontiguousarray(self.sample).tobytes())
+        return digest.hexdigest()
+
+
+def gather_statistics(
+    vectors: Any, sample_size: int, seed: int, at_least: int
+) -> VectorStatistics:
+    """Checks `vectors` and gathers what training must know, in one pass over them.
+
+    Args:
+      vectors: float array [items, X], possibly memory-mapped, or a `tf.data.Dataset`
+        of such batches.
+      sample_size: rows of the sample.
+      seed: of the sample.
+      at_least: codes in a codebook, which need as many items.
+
+    Raises:
+      ValueError: if the vectors are not finite, not [items, X], too few, or a data set
+        that never ends.
+    """
+    if isinstance(vectors, tf.data.Dataset):
+        if vectors.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(
+                "The data set of vectors must end, an epoch is one pass through "
+                "it. Received: an infinite one. Leave out its repeat()."
+            )
+        vectors = vectors.as_numpy_iterator()
+    statistics = VectorStatistics(sample_size, seed)
+    for batch in vector_batches(vectors):
+        statistics.add(batch)
+    if statistics.rows < at_least:
+        raise ValueError(
+            f"There must be at least as many items as codes in a codebook, "
+            f"{at_least}. Received: {statistics.rows} items. Lower "
+            "codebook_size or fit on more items."
+        )
+    return statistics

@@ -8,8 +8,8 @@ import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.data.schema import Schema
+from moc_tf.global_batch import global_mean
 from moc_tf.ranking import interactions
-from moc_tf.ranking.global_batch import global_mean
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
 
 

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.data.schema import Schema
+from moc_tf.global_batch import global_mean
 from moc_tf.ranking import fusion as fusions
 from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
-from moc_tf.ranking.global_batch import global_mean
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")

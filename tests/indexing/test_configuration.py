@@ -61,7 +61,8 @@ def test_hidden_units_may_come_as_a_list_as_from_json():
 
 def test_latents_are_projected_or_shared():
     with pytest.raises(
-        ValueError, match=r"latent must be 'projected' or 'shared'\. Received: 'both'"
+        ValueError,
+        match=r"latent must be one of .'projected', 'shared'.\. Received: 'both'",
     ):
         AutoencoderConfig(latent="both")
 

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
+from moc_tf.global_batch import global_mean
 from moc_tf.ranking import LazyAdam, make_ranker
-from moc_tf.ranking.global_batch import global_mean
 
 SCHEMA = Schema((CategoricalFeature("user", 9), CodeFeature("codes", 2, 3)))
 # Batches of 8, 8 and 1: the last one leaves a replica without examples.
