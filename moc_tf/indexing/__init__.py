@@ -10,6 +10,7 @@ from moc_tf.indexing.indexer import (
     indexing_methods,
     load_indexer,
     make_indexer,
+    method_options,
 )
 from moc_tf.indexing.nearest_codes import nearest_codes
 from moc_tf.indexing.parallel_quantizer import ParallelQuantizer
@@ -31,6 +32,7 @@ __all__ = [
     "indexing_methods",
     "load_indexer",
     "make_indexer",
+    "method_options",
     "nearest_codes",
     "perplexity",
 ]

@@ -21,13 +21,13 @@ def cross_correlation(latents: tf.Tensor) -> tf.Tensor:
       that of the global batch.
     """
     num_heads, dim = latents.shape[1], latents.shape[2]
+    rows = global_sum(tf.cast(tf.shape(latents)[0], latents.dtype))
+    latents -= global_sum(tf.reduce_sum(latents, axis=0)) / rows
+    variances = global_sum(tf.reduce_sum(tf.square(latents), axis=0)) / rows
+    latents *= tf.math.rsqrt(variances + 1e-8)
     columns = tf.reshape(latents, [-1, num_heads * dim])
-    rows = global_sum(tf.cast(tf.shape(columns)[0], columns.dtype))
-    columns -= global_sum(tf.reduce_sum(columns, axis=0)) / rows
-    variances = global_sum(tf.reduce_sum(tf.square(columns), axis=0)) / rows
-    columns *= tf.math.rsqrt(variances + 1e-8)
-    correlation = global_sum(tf.matmul(columns, columns, transpose_a=True)) / rows
-    blocks = tf.reshape(tf.square(correlation), [num_heads, dim, num_heads, dim])
-    within = tf.einsum("ndne->", blocks)
-    pairs = num_heads * (num_heads - 1) * dim * dim
-    return replica_share((tf.reduce_sum(blocks) - within) / pairs)
+    heads = tf.transpose(latents, [1, 0, 2])
+    everywhere = global_sum(tf.matmul(columns, columns, transpose_a=True)) / rows
+    within = global_sum(tf.matmul(heads, heads, transpose_a=True)) / rows
+    between = tf.reduce_sum(tf.square(everywhere)) - tf.reduce_sum(tf.square(within))
+    return replica_share(between / (num_heads * (num_heads - 1) * dim * dim))

@@ -59,6 +59,11 @@ def indexing_methods() -> list[str]:
     return sorted(_METHODS)
 
 
+def method_options(method: str) -> set[str]:
+    """Names of the options that `make_indexer(method, ...)` takes."""
+    return {field.name for field in dataclasses.fields(_METHODS[method].config_class)}
+
+
 def load_indexer(path: str | os.PathLike) -> "Indexer":
     """Loads what `Indexer.save` wrote, after verifying its checksums.
 
@@ -87,7 +92,7 @@ class Indexer(abc.ABC):
     config_class: ClassVar[type]
 
     def __init__(self, method: str, **options: Any):
-        known = {field.name for field in dataclasses.fields(self.config_class)}
+        known = method_options(method)
         if unknown := sorted(options.keys() - known):
             raise ValueError(
                 f"Method {method!r} has no option {', '.join(map(repr, unknown))}. "

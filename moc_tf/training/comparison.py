@@ -14,7 +14,12 @@ from moc_tf._artefact import ArtefactError
 from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
-from moc_tf.indexing import index_items, make_indexer
+from moc_tf.indexing import (
+    index_items,
+    indexing_methods,
+    make_indexer,
+    method_options,
+)
 from moc_tf.training.environment import package_versions, peak_rss_mb
 from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import (
@@ -59,32 +64,31 @@ class Method:
 
 
 def methods_named(names: Sequence[str], num_codes: Sequence[int]) -> list[Method]:
-    """The methods of a comparison: `moc` at each number of codes, others as they are.
+    """The methods of a comparison, those of several codes at each number of codes.
 
     Args:
-      names: "none", "vq", "moc".
-      num_codes: N of "moc".
+      names: "none", or those of `moc_tf.indexing.indexing_methods()`.
+      num_codes: N of all but "none" and "vq", which has one code.
 
     Raises:
       ValueError: if a name is unknown, or a number of codes below 2.
     """
+    known = ["none", *indexing_methods()]
     methods = []
     for name in names:
+        if name not in known:
+            raise ValueError(f"Methods must be among {known}. Received: {name!r}.")
         if name == "none":
             methods.append(Method("none", 0))
         elif name == "vq":
             methods.append(Method("vq", 1))
-        elif name == "moc":
-            if not num_codes or min(num_codes) < 2:
-                raise ValueError(
-                    "'moc' needs at least 2 codes; 'vq' is the method with one. "
-                    f"Received: num_codes={list(num_codes)}."
-                )
-            methods += [Method("moc", count) for count in num_codes]
-        else:
+        elif not num_codes or min(num_codes) < 2:
             raise ValueError(
-                f"Methods must be among ['none', 'vq', 'moc']. Received: {name!r}."
+                f"{name!r} needs at least 2 codes; 'vq' is the method with one. "
+                f"Received: num_codes={list(num_codes)}."
             )
+        else:
+            methods += [Method(name, count) for count in num_codes]
     return methods
 
 
@@ -126,7 +130,8 @@ class Comparison:
       methods: what is compared.
       seeds: each varies indexer, initial weights and order.
       ranker: settings of the ranker.
-      indexer_options: settings of the indexers, but for `num_codebooks` and `seed`.
+      indexer_options: settings of the indexers, but for `num_codebooks` and `seed`;
+        each method takes those that it has.
       workdir: where everything is written.
       tables: code tables that are given, by method name.
 
@@ -262,10 +267,11 @@ class Comparison:
         return RunDirectory(folder / self._fusion(method) / name, config)
 
     def _indexer_config(self, method: Method, seed: int) -> dict[str, Any]:
-        options = {**self._indexer_options, "num_codebooks": method.num_codes}
-        if method.num_codes == 1:  # a single codebook has no other to differ from
+        known = method_options(method.name)
+        options = {k: v for k, v in self._indexer_options.items() if k in known}
+        if method.name != "moc":  # a single codebook has no other to differ from
             options.pop("diversity_weight", None)
-        return {**options, "seed": seed}
+        return {**options, "num_codebooks": method.num_codes, "seed": seed}
 
     def _table(self, method: Method, seed: int) -> CodeTable | None:
         if not method.num_codes:
