@@ -22,11 +22,11 @@ def cross_correlation(latents: tf.Tensor) -> tf.Tensor:
     """
     num_heads, dim = latents.shape[1], latents.shape[2]
     rows = global_sum(tf.cast(tf.shape(latents)[0], latents.dtype))
-    latents -= global_sum(tf.reduce_sum(latents, axis=0)) / rows
-    variances = global_sum(tf.reduce_sum(tf.square(latents), axis=0)) / rows
-    latents *= tf.math.rsqrt(variances + 1e-8)
-    columns = tf.reshape(latents, [-1, num_heads * dim])
-    heads = tf.transpose(latents, [1, 0, 2])
+    centred = latents - global_sum(tf.reduce_sum(latents, axis=0)) / rows
+    variances = global_sum(tf.reduce_sum(tf.square(centred), axis=0)) / rows
+    scaled = centred * tf.math.rsqrt(variances + 1e-8)
+    columns = tf.reshape(scaled, [-1, num_heads * dim])
+    heads = tf.transpose(scaled, [1, 0, 2])
     everywhere = global_sum(tf.matmul(columns, columns, transpose_a=True)) / rows
     within = global_sum(tf.matmul(heads, heads, transpose_a=True)) / rows
     between = tf.reduce_sum(tf.square(everywhere)) - tf.reduce_sum(tf.square(within))

@@ -46,12 +46,7 @@ def make_indexer(method: str, **options: Any) -> "Indexer":
     Raises:
       ValueError: if the method or an option is unknown, or a value out of range.
     """
-    if method not in _METHODS:
-        raise ValueError(
-            f"The indexing method must be one of {indexing_methods()}. "
-            f"Received: {method!r}."
-        )
-    return _METHODS[method](method, **options)
+    return _class_of(method)(method, **options)
 
 
 def indexing_methods() -> list[str]:
@@ -61,7 +56,16 @@ def indexing_methods() -> list[str]:
 
 def method_options(method: str) -> set[str]:
     """Names of the options that `make_indexer(method, ...)` takes."""
-    return {field.name for field in dataclasses.fields(_METHODS[method].config_class)}
+    return {field.name for field in dataclasses.fields(_class_of(method).config_class)}
+
+
+def _class_of(method: str) -> type["Indexer"]:
+    if method not in _METHODS:
+        raise ValueError(
+            f"The indexing method must be one of {indexing_methods()}. "
+            f"Received: {method!r}."
+        )
+    return _METHODS[method]
 
 
 def load_indexer(path: str | os.PathLike) -> "Indexer":

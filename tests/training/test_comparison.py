@@ -200,7 +200,7 @@ def test_a_diversity_weight_is_for_several_codes_alone(data, planted, tmp_path):
         ([Method("none", 0)] * 2, [0], "all different"),
         (METHODS, [1, 1], "all different"),
         ([Method("true_factors", 5)], [0], "as many codes as its table, 6"),
-        ([Method("pq", 5)], [0], "Received: 'pq'"),
+        ([Method("pqq", 5)], [0], "Received: 'pqq'"),
     ],
 )
 def test_a_comparison_that_cannot_be_run_is_refused_at_once(
@@ -216,6 +216,10 @@ def test_methods_by_name():
         Method("vq", 1),
         Method("moc", 2),
         Method("moc", 7),
+    ]
+    assert methods_named(["rq_vae", "me"], [3]) == [
+        Method("rq_vae", 3),
+        Method("me", 3),
     ]
     with pytest.raises(ValueError, match="'nothing'"):
         methods_named(["nothing"], [2])
