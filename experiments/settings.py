@@ -52,3 +52,8 @@ PLANTED = Setting(
 AMAZON = Setting(
     ranker=RankerConfig(hidden_share=0.1), indexer={"codebook_size": 256, "epochs": 40}
 )
+
+# Indexing methods by the names of `experiments.compare_indexers`: method and options.
+INDEXERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "diverse_moc": ("moc", {"diversity_weight": 1.0}),
+}

@@ -32,8 +32,14 @@ _PROTOCOL = flags.DEFINE_enum(
     "rating: above 3 is a click; implicit: an interaction is, a random item is not.",
 )
 _MODEL = flags.DEFINE_enum("model", "dcn_v2", ["dcn_v2", "deepfm"], "The ranker.")
-_METHODS = flags.DEFINE_list("methods", ["none", "vq", "moc"], "none, vq, moc.")
-_NUM_CODES = flags.DEFINE_list("num_codes", ["7"], "Codes of `moc`, one or several.")
+_METHODS = flags.DEFINE_list(
+    "methods",
+    ["none", "vq", "moc"],
+    "Among none, vq, moc, me, rq_vae, rq_kmeans, rq_gmm, pq, opq, random.",
+)
+_NUM_CODES = flags.DEFINE_list(
+    "num_codes", ["7"], "Codes of all but none and vq, one or several numbers."
+)
 flags.register_validator(
     "num_codes",
     lambda counts: all(count.isdigit() for count in counts),

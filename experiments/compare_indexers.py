@@ -1,0 +1,62 @@
+r"""Every way to turn vectors into codes, at several numbers of codes, side by side.
+
+    python -m experiments.compare_indexers --vectors=item_embeddings_Beauty.npz \
+        --methods=moc,diverse_moc,rq_vae,rq_kmeans,opq,pq --num_codes=1,2,4,8 \
+        --workdir=runs/indexers
+
+Fits each method on all vectors and prints a row for each number of codes: relative
+reconstruction error, share of the least used codebook that is in use, mean NMI between
+codebooks, share of items whose codes no other item has, recall of the 10 nearest
+neighbours, and the seconds of fitting and encoding. Errors are on the fitted vectors.
+`diverse_moc` is `moc` with the diversity term of `experiments/settings.py`.
+
+Writes <workdir>/results.jsonl, a row as soon as it is there, and table.md. Started
+again, it does only what is left. On 2 cores, 12,000 vectors of 768 dimensions take 20
+to 60 seconds for each number of codes of the autoencoders.
+"""
+
+from absl import app, flags
+
+_VECTORS = flags.DEFINE_string("vectors", None, "File of item vectors.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True)
+_METHODS = flags.DEFINE_list(
+    "methods",
+    ["moc", "diverse_moc", "rq_vae", "rq_kmeans", "pq", "opq", "random"],
+    "Indexing methods.",
+)
+_NUM_CODES = flags.DEFINE_list("num_codes", ["1", "2", "3", "4", "7", "8"], "N.")
+flags.register_validator(
+    "num_codes",
+    lambda counts: all(count.isdigit() and int(count) > 0 for count in counts),
+    message="must be whole numbers of at least 1, such as 2,3,7",
+)
+_CODEBOOK_SIZE = flags.DEFINE_integer("codebook_size", 256, "Codes in a codebook.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of everything random.")
+
+
+def main(_: list[str]) -> None:
+    """Runs what is left, then prints and writes the table."""
+    import pathlib
+
+    from experiments import indexer_figures
+    from moc_tf.data import load_item_vectors
+
+    cells = indexer_figures.cells(
+        _METHODS.value,
+        [int(count) for count in _NUM_CODES.value],
+        codebook_size=_CODEBOOK_SIZE.value,
+        seed=_SEED.value,
+    )
+    folder = pathlib.Path(_WORKDIR.value)
+    items = load_item_vectors(_VECTORS.value)
+    rows = []
+    for row in indexer_figures.run(cells, items, folder / "results.jsonl"):
+        rows.append(row)
+        print(f"[{len(rows):>2}/{len(cells)}] {indexer_figures.line(row)}", flush=True)
+    table = indexer_figures.table(rows)
+    indexer_figures.write_table(folder / "table.md", items, table)
+    print(f"\n{table}\n\nWrote {folder / 'results.jsonl'} and {folder / 'table.md'}.")
+
+
+if __name__ == "__main__":
+    app.run(main)
