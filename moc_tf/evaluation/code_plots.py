@@ -145,6 +145,7 @@ def plot_nmi(
                     fill=False,
                     edgecolor="#D55E00",
                     linewidth=2.5,
+                    clip_on=False,
                 )
             )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

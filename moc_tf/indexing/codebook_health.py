@@ -40,8 +40,10 @@ class CodebookHealth(keras.callbacks.Callback):
     a codebook gives each distinct vector a code of its own, nothing has collapsed,
     whatever the others do.
 
-    The model must have `usage`, a variable [N, K] of how often each code was chosen
-    in the epoch, and `quantizer.codebooks`, [N, K, D].
+    The model is a `CodeAutoencoder`, or has like it `usage`, a variable [N, K] of how
+    often each code was chosen in the epoch, `quantizer.codebooks`, [N, K, D], and
+    `warming`, true in epochs that leave the codebooks out and are only checked for
+    NaN. A training that goes on at a later epoch begins counting `patience` anew.
 
     Args:
       log_dir: folder for TensorBoard, where given: each figure of each codebook, and
@@ -72,7 +74,7 @@ class CodebookHealth(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._min_usage = min_usage
         self._patience = patience
-        self._distinct = math.inf if sample is None else len(np.unique(sample, axis=0))
+        self._distinct = math.inf if sample is None else _distinct_rows(sample)
         self._epoch = 0
         self._collapsed_epochs = 0
         self._writer: Any = None
@@ -106,6 +108,8 @@ class CodebookHealth(keras.callbacks.Callback):
                 f"in epoch {epoch}: NaN or Inf in the code vectors of codebooks "
                 f"{broken.tolist()}"
             )
+        if self.model.warming:
+            return
         counts = self.model.usage.numpy()
         if not counts.any(axis=1).all():
             raise ValueError(
@@ -188,6 +192,11 @@ class CodebookHealth(keras.callbacks.Callback):
         if optimizer is None:
             return ""
         return f" (now {float(optimizer.learning_rate):g})"
+
+
+def _distinct_rows(vectors: np.ndarray) -> int:
+    # Not np.unique, which compares equal rows value by value. 0 makes one of two zeros.
+    return len({row.tobytes() for row in vectors + 0})
 
 
 def _figures(counts: np.ndarray, codebooks: np.ndarray) -> dict[str, np.ndarray]:
