@@ -50,9 +50,10 @@ def _named_value(option: str) -> tuple[str, Any]:
 
 
 def main(_: list[str]) -> None:
-    """Fits, encodes, saves and prints the quality of the codes."""
+    """Fits, encodes, saves and prints the card of the codes."""
     import pathlib
 
+    from experiments.code_card import code_card
     from moc_tf.data import load_item_vectors
     from moc_tf.indexing import index_items, make_indexer
 
@@ -73,9 +74,7 @@ def main(_: list[str]) -> None:
     table = index_items(indexer, item_vectors)
     indexer.save(out / "indexer")
     table.save(out / "codes")
-    for name, value in table.manifest["quality"].items():
-        shown = value if isinstance(value, list) else [value]
-        print(f"{name:>15}: {'  '.join(f'{number:g}' for number in shown)}")
+    print(f"\n{code_card(table)}\n")
     print(f"Wrote {out / 'indexer'} and {out / 'codes'}.")
 
 

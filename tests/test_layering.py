@@ -19,6 +19,7 @@ LEVELS = {
     "evaluation": 3,
     "data": 2,
     "code_table": 1,
+    "code_statistics": 1,
     "_artefact": 0,
     "global_batch": 0,
     "identifiers": 0,

@@ -1,5 +1,6 @@
 """From predicted clicks to numbers that can be believed, tables and plots."""
 
+from moc_tf.evaluation.code_plots import plot_code_usage, plot_nmi
 from moc_tf.evaluation.metrics import (
     ClickEvaluation,
     ClickMetrics,
@@ -36,6 +37,8 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "plot_auc_by_codes",
+    "plot_code_usage",
+    "plot_nmi",
     "results_table",
     "summarise",
 ]

@@ -1,8 +1,14 @@
 """Stage 1: item vectors to codes."""
 
+from moc_tf.code_statistics import perplexity
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.autoencoder_indexer import AutoencoderIndexer
 from moc_tf.indexing.catalogue_codes import index_items
+from moc_tf.indexing.codebook_health import (
+    CodebookCollapseError,
+    CodebookHealth,
+    DivergedError,
+)
 from moc_tf.indexing.configuration import AutoencoderConfig
 from moc_tf.indexing.indexer import (
     Indexer,
@@ -14,7 +20,7 @@ from moc_tf.indexing.indexer import (
 )
 from moc_tf.indexing.nearest_codes import nearest_codes
 from moc_tf.indexing.parallel_quantizer import ParallelQuantizer
-from moc_tf.indexing.quality import CodeQuality, perplexity
+from moc_tf.indexing.quality import CodeQuality
 from moc_tf.indexing.quantizer import Quantization
 from moc_tf.indexing.residual_quantizer import ResidualQuantizer
 
@@ -23,6 +29,9 @@ __all__ = [
     "AutoencoderIndexer",
     "CodeAutoencoder",
     "CodeQuality",
+    "CodebookCollapseError",
+    "CodebookHealth",
+    "DivergedError",
     "Indexer",
     "NotFittedError",
     "ParallelQuantizer",

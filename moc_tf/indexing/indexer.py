@@ -91,9 +91,11 @@ class Indexer(abc.ABC):
       method: name of the method.
       config: its settings, a frozen dataclass.
       input_dim: X, dimensions of a vector; None before `fit`.
+      decodes: whether the method's codes can be decoded.
     """
 
     config_class: ClassVar[type]
+    decodes: ClassVar[bool] = True
 
     def __init__(self, method: str, **options: Any):
         known = method_options(method)
@@ -231,19 +233,21 @@ class Indexer(abc.ABC):
     def quality(self, vectors: Any) -> CodeQuality:
         """How well and how evenly the codes represent `vectors`.
 
+        Memory holds the codes of all items, but vectors of a sample only.
+
         Args:
           vectors: float array [items, X], or a `tf.data.Dataset` of such batches.
 
         Raises:
           NotFittedError: before `fit`.
           ValueError: if the vectors are not finite, have another width, or are all
-            equal, which leaves the relative error undefined.
+            equal, which leaves the relative error of a method that decodes undefined.
         """
         width = self._require_fitted()
         accumulated = QualityAccumulator(self.codebook_size)
         for batch in vector_batches(vectors, width):
             codes = self._encode(batch)
-            accumulated.add(batch, codes, self._decode(codes))
+            accumulated.add(batch, codes, self._decode(codes) if self.decodes else None)
         return accumulated.result()
 
     def describe(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_from_files_to_codes_to_a_comparison(release, tmp_path):
         "--epochs=3",
     )
     assert "Epoch 3/3" in indexing.stdout
-    assert "relative_error" in indexing.stdout
+    assert "relative error" in indexing.stdout
     table = CodeTable.load(tmp_path / "made/codes")
     indexer = load_indexer(tmp_path / "made/indexer")
     embedding = np.load(vectors)["embedding"]

@@ -1,0 +1,199 @@
+"""Pictures of a code set: how its codes are used, and what its codebooks share."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from moc_tf.code_statistics import perplexity
+from moc_tf.evaluation.plots import _BLUE, _GREY, _METADATA, _save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLUMNS = 4
+_LEAST_USES = 0.7  # where the logarithmic axis begins
+_PANEL = (2.9, 2.3)  # inches
+_ANNOTATED = 16  # codebooks up to which each cell has its number
+
+
+def plot_code_usage(
+    counts: npt.ArrayLike, path: str | os.PathLike[str], title: str
+) -> None:
+    """Draws how many items have each code, a panel a codebook, codes by their use.
+
+    Counts are on a logarithmic axis, so that a code of a single item and one that
+    nearly all items have fit one picture. A dashed line is where all codes would be
+    in even use; codes that no item has are the grey rest. Equal counts give equal
+    bytes.
+
+    Args:
+      counts: items that have each code, [N, K], each codebook with at least one.
+      path: the file, ending in .png or .svg; replaced in one step.
+      title: of the figure.
+
+    Raises:
+      ValueError: if the ending is another, or the counts are not as above.
+    """
+    target = _checked_target(path)
+    uses = np.asarray(counts)
+    if uses.ndim != 2 or not uses.size or not (uses.sum(axis=1) > 0).all():
+        raise ValueError(
+            "Uses must be [N, K], with at least one use in each codebook. Received: "
+            f"shape {list(uses.shape)}, {uses.sum(axis=-1).tolist()} uses."
+        )
+
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    num_codebooks = len(uses)
+    columns = min(num_codebooks, _COLUMNS)
+    rows = -(-num_codebooks // columns)
+    with matplotlib.rc_context({"svg.hashsalt": "moc_tf", "svg.fonttype": "path"}):
+        figure = Figure(
+            figsize=(max(_PANEL[0] * columns, 4.8), _PANEL[1] * rows + 0.8),
+            dpi=150,
+            layout="constrained",
+        )
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for n, axes in enumerate(panels.flat):
+            if n < num_codebooks:
+                _draw_usage(axes, uses[n], n)
+            else:
+                axes.set_axis_off()
+        panels[0, 0].set_ylim(_LEAST_USES, 1.5 * uses.max())  # and so of all
+        for axes in panels[:, 0]:
+            axes.set_ylabel("items with the code", fontsize=9)
+        for n in range(max(num_codebooks - columns, 0), num_codebooks):
+            lowest = panels.flat[n]
+            lowest.set_xlabel("codes, most to least used", fontsize=9)
+            lowest.tick_params(labelbottom=True)
+        figure.suptitle(title, fontsize=11)
+        handles, names = panels[0, 0].get_legend_handles_labels()
+        figure.legend(
+            handles, names, loc="outside lower center", ncols=2, frameon=False
+        )
+        _save(figure, target)
+
+
+def plot_nmi(
+    nmi: npt.ArrayLike,
+    path: str | os.PathLike[str],
+    title: str,
+    labels: tuple[str, str] = ("codebook", "codebook"),
+    matches: Sequence[int] | None = None,
+) -> None:
+    """Draws the NMI between codebooks as a heat map. Equal input gives equal bytes.
+
+    Args:
+      nmi: values in [0, 1], [N, M].
+      path: the file, ending in .png or .svg; replaced in one step.
+      title: of the figure.
+      labels: what the rows are, and what the columns are.
+      matches: column that is matched with each row, to be framed, N values. None says
+        that rows and columns are the same codebooks, so that the diagonal, where each
+        meets itself, is left grey.
+
+    Raises:
+      ValueError: if the ending is another, or the values are not as above.
+    """
+    target = _checked_target(path)
+    values = np.array(nmi, np.float64)
+    # Rounding takes the NMI of equal codes a little above 1.
+    if values.ndim != 2 or not ((values >= 0) & (values <= 1 + 1e-9)).all():
+        raise ValueError(f"NMI must be [N, M], in [0, 1]. Received: {values.tolist()}.")
+    if matches is None:
+        np.fill_diagonal(values, np.nan)
+
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+    from matplotlib.ticker import MaxNLocator
+
+    height, width = values.shape
+    with matplotlib.rc_context({"svg.hashsalt": "moc_tf", "svg.fonttype": "path"}):
+        inches = 2.8 + 0.45 * min(max(height, width), 12)
+        figure = Figure(figsize=(inches + 1.2, inches), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.set_facecolor("#DDDDDD")
+        image = axes.imshow(values, cmap="viridis", vmin=0, vmax=1)
+        if max(height, width) <= _ANNOTATED:
+            for (row, column), value in np.ndenumerate(values):
+                if np.isfinite(value):
+                    axes.text(
+                        column,
+                        row,
+                        f"{value:.2f}",
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color="black" if value > 0.6 else "white",
+                    )
+        for row, column in enumerate(matches or ()):
+            axes.add_patch(
+                Rectangle(
+                    (column - 0.5, row - 0.5),
+                    1,
+                    1,
+                    fill=False,
+                    edgecolor="#D55E00",
+                    linewidth=2.5,
+                    clip_on=False,
+                )
+            )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel(labels[0])
+        axes.set_xlabel(labels[1])
+        figure.suptitle(title, fontsize=11)
+        figure.colorbar(image, label="normalised mutual information")
+        _save(figure, target)
+
+
+def _draw_usage(axes: "Axes", uses: np.ndarray, codebook: int) -> None:
+    size, used = len(uses), int(np.count_nonzero(uses))
+    axes.set_yscale("log")
+    axes.stairs(
+        np.sort(uses)[::-1][:used],
+        np.arange(used + 1),
+        baseline=_LEAST_USES,
+        fill=True,
+        color=_BLUE,
+    )
+    axes.axvspan(
+        used, size, color=_GREY, alpha=0.2, linewidth=0, label="codes that no item has"
+    )
+    axes.axhline(
+        uses.sum() / size,
+        color=_GREY,
+        linestyle="--",
+        linewidth=1.2,
+        label="all codes in even use",
+    )
+    axes.set_title(
+        f"codebook {codebook}: {used} of {size} used,\nperplexity "
+        f"{perplexity(uses):.1f}",
+        fontsize=9,
+    )
+    axes.set_xlim(0, size)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _checked_target(path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    if target.suffix not in _METADATA:
+        raise ValueError(
+            f"The plot's file must end in one of {sorted(_METADATA)}. Received: "
+            f"{str(path)!r}."
+        )
+    return target
