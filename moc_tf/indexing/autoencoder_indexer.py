@@ -12,6 +12,7 @@ import tensorflow as tf
 from moc_tf._keras import keras
 from moc_tf.data.pipeline import make_batches
 from moc_tf.indexing.autoencoder import CodeAutoencoder
+from moc_tf.indexing.codebook_health import CodebookHealth
 from moc_tf.indexing.codebook_upkeep import CodebookUpkeep, start_codebooks
 from moc_tf.indexing.configuration import AutoencoderConfig
 from moc_tf.indexing.fit_checkpoint import FitCheckpoint
@@ -89,8 +90,8 @@ class AutoencoderIndexer(Indexer):
             has its own random order; or a `tf.data.Dataset` of such batches, gone
             through once before training for its mean, scale and a sample.
           verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
-          callbacks: Keras callbacks; the logs hold every loss term, and `usage` and
-            `perplexity`, means over codebooks.
+          callbacks: Keras callbacks; the logs hold every loss term, and the figures of
+            `CodebookHealth`, which watches every fit.
           checkpoint: folder of the state after each epoch, from which a fit that was
             broken off goes on; see `Indexer.fit`. A data set goes on from its first
             batch, which ends as an unbroken fit would if its passes are all alike.
@@ -104,6 +105,8 @@ class AutoencoderIndexer(Indexer):
         Raises:
           ValueError: if the vectors are not finite, not [items, X], or fewer than
             the codes of a codebook.
+          DivergedError: if a loss or a codebook becomes NaN or infinite.
+          CodebookCollapseError: if codebooks use next to none of their codes.
         """
         config = self._model_config
         statistics = gather_statistics(
@@ -151,6 +154,7 @@ class AutoencoderIndexer(Indexer):
         """Goes from the epoch that `progress` has reached to the last."""
         config = model.config
         upkeep = CodebookUpkeep(statistics.sample, config.epochs, config.seed)
+        health = CodebookHealth(sample=statistics.sample)
         batches = vectors
         if not isinstance(vectors, tf.data.Dataset):
             batches = _array_batches(vectors, config, progress.epochs_done)
@@ -166,7 +170,7 @@ class AutoencoderIndexer(Indexer):
                 initial_epoch=progress.epochs_done,
                 epochs=end,
                 verbose=verbose,
-                callbacks=[upkeep, *callbacks, progress],
+                callbacks=[health, upkeep, *callbacks, progress],
             )
 
     def _use(self, model: CodeAutoencoder, input_dim: int) -> None:

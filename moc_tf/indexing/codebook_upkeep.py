@@ -8,7 +8,6 @@ import tensorflow as tf
 from moc_tf._keras import keras
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.kmeans import kmeans
-from moc_tf.indexing.quality import perplexity
 from moc_tf.indexing.residual_quantizer import ResidualQuantizer
 
 _ROWS_AT_ONCE = 8192
@@ -84,7 +83,7 @@ def _in_parts(rows: np.ndarray) -> list[np.ndarray]:
 
 
 class CodebookUpkeep(keras.callbacks.Callback):
-    """Logs usage and perplexity each epoch, and replaces codes that nothing chose.
+    """Counts the uses of codes in each epoch, and replaces those without any.
 
     A dead code moves onto the target of a random vector. The last two epochs replace
     nothing, so that every code has been trained where it ends.
@@ -107,16 +106,10 @@ class CodebookUpkeep(keras.callbacks.Callback):
         self.model.usage.assign(tf.zeros_like(self.model.usage))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds `usage` and `perplexity` to the logs and replaces dead codes."""
-        if self.model.warming:
-            return
-        counts = self.model.usage.numpy()
-        if logs is not None:
-            logs["usage"] = float(np.mean(counts > 0))
-            logs["perplexity"] = float(np.mean(perplexity(counts)))
-        keep = self.model.config.dead_codes == "keep"
-        if epoch <= self._last_replacement and not keep:
-            self._replace(np.argwhere(counts == 0), epoch)
+        """Replaces dead codes."""
+        replaces = self.model.config.dead_codes == "replace"
+        if replaces and not self.model.warming and epoch <= self._last_replacement:
+            self._replace(np.argwhere(self.model.usage.numpy() == 0), epoch)
 
     def _replace(self, dead: np.ndarray, epoch: int) -> None:
         if not len(dead):

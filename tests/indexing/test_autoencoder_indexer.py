@@ -7,7 +7,8 @@ import tensorflow as tf
 from moc_tf._artefact import read_artefact
 from moc_tf.indexing import make_indexer
 
-TERMS = {"loss", "reconstruction", "codebook", "commitment", "usage", "perplexity"}
+TERMS = {"loss", "reconstruction", "codebook", "commitment"}
+TERMS |= {"usage", "perplexity", "dead_codes", "largest_code_norm"}
 
 
 def saved_arrays(indexer, folder):

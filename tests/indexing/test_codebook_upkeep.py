@@ -99,14 +99,3 @@ def test_where_a_dead_code_goes_depends_on_the_seed_alone():
 def test_the_last_two_epochs_replace_nothing(epoch):
     before, after, _, _ = end_epoch(epoch, [(1, 2)])
     assert (before != after).any() == (epoch < EPOCHS - 2)
-
-
-def test_logs_hold_the_epochs_usage_and_perplexity():
-    _, _, _, (logs, counts) = end_epoch(0, [(0, 1), (1, 5), (1, 6)])
-    share = counts / counts.sum(axis=1, keepdims=True)
-    logarithms = np.log(share, out=np.zeros_like(share), where=share > 0)
-    assert logs["loss"] == 1.0
-    assert logs["usage"] == pytest.approx(21 / 24)
-    assert logs["perplexity"] == pytest.approx(
-        np.exp(-(share * logarithms).sum(axis=1)).mean()
-    )
