@@ -10,6 +10,15 @@ from moc_tf.indexing.codebook_health import (
     DivergedError,
 )
 from moc_tf.indexing.configuration import AutoencoderConfig
+from moc_tf.indexing.faiss_indexers import (
+    OptimizedProductConfig,
+    OptimizedProductIndexer,
+    ProductConfig,
+    ProductIndexer,
+    ResidualKMeansConfig,
+    ResidualKMeansIndexer,
+)
+from moc_tf.indexing.gmm_indexer import ResidualMixtureConfig, ResidualMixtureIndexer
 from moc_tf.indexing.indexer import (
     Indexer,
     NotFittedError,
@@ -22,6 +31,7 @@ from moc_tf.indexing.nearest_codes import nearest_codes
 from moc_tf.indexing.parallel_quantizer import ParallelQuantizer
 from moc_tf.indexing.quality import CodeQuality
 from moc_tf.indexing.quantizer import Quantization
+from moc_tf.indexing.random_indexer import RandomConfig, RandomIndexer
 from moc_tf.indexing.residual_quantizer import ResidualQuantizer
 
 __all__ = [
@@ -34,8 +44,18 @@ __all__ = [
     "DivergedError",
     "Indexer",
     "NotFittedError",
+    "OptimizedProductConfig",
+    "OptimizedProductIndexer",
     "ParallelQuantizer",
+    "ProductConfig",
+    "ProductIndexer",
     "Quantization",
+    "RandomConfig",
+    "RandomIndexer",
+    "ResidualKMeansConfig",
+    "ResidualKMeansIndexer",
+    "ResidualMixtureConfig",
+    "ResidualMixtureIndexer",
     "ResidualQuantizer",
     "index_items",
     "indexing_methods",

@@ -16,12 +16,9 @@ from moc_tf.indexing.codebook_health import CodebookHealth
 from moc_tf.indexing.codebook_upkeep import CodebookUpkeep, start_codebooks
 from moc_tf.indexing.configuration import AutoencoderConfig
 from moc_tf.indexing.fit_checkpoint import FitCheckpoint
+from moc_tf.indexing.fixed_chunks import CHUNK, in_chunks
 from moc_tf.indexing.indexer import Indexer, register_indexer
 from moc_tf.indexing.vector_statistics import VectorStatistics, gather_statistics
-
-# Every call of the graph has this shape, so that a vector's codes cannot depend on
-# how many others it is encoded with: matrix kernels differ by size, in the last bit.
-_CHUNK = 1024
 
 # What the name of a method fixes: option, value, and how to get another.
 _FIXED: dict[str, tuple[tuple[str, Any, str], ...]] = {
@@ -176,16 +173,16 @@ class AutoencoderIndexer(Indexer):
     def _use(self, model: CodeAutoencoder, input_dim: int) -> None:
         self.input_dim = input_dim
         self._model = model
-        vectors = tf.TensorSpec([_CHUNK, input_dim], tf.float32)
-        codes = tf.TensorSpec([_CHUNK, self.codes_per_item], tf.int32)
+        vectors = tf.TensorSpec([CHUNK, input_dim], tf.float32)
+        codes = tf.TensorSpec([CHUNK, self.codes_per_item], tf.int32)
         self._encode_chunk = tf.function(model.encode).get_concrete_function(vectors)
         self._decode_chunk = tf.function(model.decode).get_concrete_function(codes)
 
     def _encode(self, vectors: np.ndarray) -> np.ndarray:
-        return _in_chunks(self._encode_chunk, vectors.astype(np.float32))
+        return in_chunks(self._encode_chunk, vectors.astype(np.float32))
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
-        return _in_chunks(self._decode_chunk, codes)
+        return in_chunks(self._decode_chunk, codes)
 
     def _arrays(self) -> Mapping[str, np.ndarray]:
         assert self._model is not None
@@ -228,13 +225,3 @@ def _array_batches(
         tf.data.experimental.AutoShardPolicy.DATA
     )
     return rows.map(gather).prefetch(2).with_options(options)
-
-
-def _in_chunks(function: Any, rows: np.ndarray) -> np.ndarray:
-    outputs = []
-    for start in range(0, max(len(rows), 1), _CHUNK):
-        chunk = rows[start : start + _CHUNK]
-        padding = [(0, _CHUNK - len(chunk))] + [(0, 0)] * (rows.ndim - 1)
-        padded = tf.constant(np.pad(chunk, padding))
-        outputs.append(function(padded).numpy()[: len(chunk)])
-    return np.concatenate(outputs)

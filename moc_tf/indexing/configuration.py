@@ -1,11 +1,14 @@
 """The settings of the autoencoder methods, checked where they enter."""
 
 import dataclasses
-import math
-import numbers
-from typing import Any
 
 from moc_tf.indexing.estimators import ESTIMATORS
+from moc_tf.indexing.option_checks import (
+    is_integer,
+    is_weight,
+    require,
+    require_integers,
+)
 from moc_tf.indexing.quantizer import CODEBOOK_UPDATES, DISTANCES
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -78,42 +81,44 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         if isinstance(self.hidden_units, list):
             object.__setattr__(self, "hidden_units", tuple(self.hidden_units))
-        for name, least in {
-            "num_codebooks": 1,
-            "codebook_size": 2,
-            "codebook_dim": 1,
-            "epochs": 1,
-            "warmup_epochs": 0,
-            "batch_size": 1,
-            "seed": 0,
-        }.items():
-            self._require(
-                name,
-                _is_integer(getattr(self, name), least),
-                f"an integer of at least {least}",
-            )
+        require_integers(
+            self,
+            num_codebooks=1,
+            codebook_size=2,
+            codebook_dim=1,
+            epochs=1,
+            warmup_epochs=0,
+            batch_size=1,
+            seed=0,
+        )
         for name in ("commitment_cost", "diversity_weight"):
-            self._require(
-                name, _is_weight(getattr(self, name)), "a finite number of at least 0"
+            require(
+                self,
+                name,
+                is_weight(getattr(self, name)),
+                "a finite number of at least 0",
             )
-        self._require(
+        require(
+            self,
             "learning_rate",
-            _is_weight(self.learning_rate) and self.learning_rate > 0,
+            is_weight(self.learning_rate) and self.learning_rate > 0,
             "a finite number above 0",
         )
-        self._require(
+        require(
+            self,
             "hidden_units",
             isinstance(self.hidden_units, tuple)
-            and all(_is_integer(units, 1) for units in self.hidden_units),
+            and all(is_integer(units, 1) for units in self.hidden_units),
             "a tuple of integers of at least 1",
         )
-        self._require(
+        require(
+            self,
             "ema_decay",
-            _is_weight(self.ema_decay) and 0 < self.ema_decay < 1,
+            is_weight(self.ema_decay) and 0 < self.ema_decay < 1,
             "a number between 0 and 1",
         )
         for name, choices in _CHOICES.items():
-            self._require(name, getattr(self, name) in choices, f"one of {choices}")
+            require(self, name, getattr(self, name) in choices, f"one of {choices}")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
                 "warmup_epochs must leave epochs to train the codebooks in. Received: "
@@ -137,17 +142,3 @@ class AutoencoderConfig:
                 f"Residual levels add up in one latent space, with {fixed}. Received: "
                 f"{wrong}."
             )
-
-    def _require(self, name: str, holds: bool, wanted: str) -> None:
-        if not holds:
-            raise ValueError(
-                f"{name} must be {wanted}. Received: {getattr(self, name)!r}."
-            )
-
-
-def _is_integer(value: Any, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and int(value) >= least
-
-
-def _is_weight(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
