@@ -1,4 +1,4 @@
-"""Quantizers against independent twins: NumPy formulas, and sonnet's moving averages."""
+"""Quantizers against twins: NumPy's formulas, and sonnet's moving averages."""
 
 import numpy as np
 import pytest
