@@ -6,11 +6,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 WORKDIR ?= runs/quickstart
 
-.PHONY: help quickstart test lint format benchmark clean
+.PHONY: help quickstart test test-slow lint format benchmark clean
 
 help:
 	@echo "make quickstart  both stages on the planted benchmark, under 90 seconds"
 	@echo "make test        the test suite"
+	@echo "make test-slow   its slow tests: fits on several workers"
 	@echo "make benchmark   rates of the data pipeline, alone and with a model"
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff's formatting and fixes"
@@ -21,6 +22,9 @@ quickstart: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(RUN) -m pytest
+
+test-slow: $(VENV)/.dev
+	$(RUN) -m pytest -m slow
 
 benchmark: $(VENV)/.runtime
 	$(RUN) -m experiments.benchmark

@@ -56,7 +56,7 @@ def write_artefact(
         or if an array or the manifest cannot be kept exactly. Nothing is changed.
     """
     folder = Path(path)
-    _check_replaceable(folder, kind)
+    check_replaceable(folder, kind)
     for name, array in arrays.items():
         _check_storable(name, array)
     plain = plain_json(manifest, "manifest")
@@ -108,6 +108,32 @@ def read_artefact(
     return arrays, content["manifest"]
 
 
+def check_replaceable(path: str | os.PathLike[str], kind: str) -> None:
+    """Raises ArtefactError where writing to `path` could lose something.
+
+    `write_artefact` does this itself; before long work it pays to know.
+
+    Args:
+      path: the folder, which may be missing.
+      kind: of artefact that may be replaced there.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise ArtefactError(
+            f"An artefact is a folder, and {folder} is a file. Choose another path."
+        )
+    if (folder / _MANIFEST).exists():
+        _read_manifest(folder, kind)
+    elif folder.is_dir():
+        # An interrupted first writing leaves our files and no manifest.
+        foreign = sorted(f.name for f in folder.iterdir() if not _is_ours(f))
+        if foreign:
+            raise ArtefactError(
+                f"{folder} is not empty and holds no artefact, so nothing was "
+                f"written. Found: {foreign[0]!r}. Choose an empty or a new folder."
+            )
+
+
 def plain_json(value: Any, what: str) -> Any:
     """Returns a copy of `value` that JSON keeps exactly.
 
@@ -140,24 +166,6 @@ def plain_json(value: Any, what: str) -> Any:
         f"dictionaries of such, to be kept as JSON. Received: {value!r} of type "
         f"{type(value).__name__}."
     )
-
-
-def _check_replaceable(folder: Path, kind: str) -> None:
-    """Raises ArtefactError where writing to `folder` could lose something."""
-    if folder.exists() and not folder.is_dir():
-        raise ArtefactError(
-            f"An artefact is a folder, and {folder} is a file. Choose another path."
-        )
-    if (folder / _MANIFEST).exists():
-        _read_manifest(folder, kind)
-    elif folder.is_dir():
-        # An interrupted first writing leaves our files and no manifest.
-        foreign = sorted(f.name for f in folder.iterdir() if not _is_ours(f))
-        if foreign:
-            raise ArtefactError(
-                f"{folder} is not empty and holds no artefact, so nothing was "
-                f"written. Found: {foreign[0]!r}. Choose an empty or a new folder."
-            )
 
 
 def _check_storable(name: str, array: np.ndarray) -> None:

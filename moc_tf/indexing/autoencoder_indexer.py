@@ -121,7 +121,7 @@ class AutoencoderIndexer(Indexer):
             optimizer.build(model.trainable_variables)
         progress = FitCheckpoint(
             checkpoint,
-            [*model.weights, *optimizer.variables],
+            [*_training_state(model), *optimizer.variables],
             {
                 "configuration": dataclasses.asdict(config),
                 "vectors": statistics.sha256(),
@@ -193,6 +193,12 @@ class AutoencoderIndexer(Indexer):
         for weight in model.state:
             weight.assign(arrays[_key(weight)])
         self._use(model, input_dim)
+
+
+def _training_state(model: CodeAutoencoder) -> list[tf.Variable]:
+    # Metrics start anew each epoch; one worker alone cannot read them.
+    metrics = {id(v) for metric in model.metrics for v in metric.variables}
+    return [v for v in model.weights if id(v) not in metrics]
 
 
 def _arrays_of(model: CodeAutoencoder) -> dict[str, np.ndarray]:

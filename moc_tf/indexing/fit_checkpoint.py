@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from moc_tf._artefact import ArtefactError, plain_json, read_artefact, write_artefact
+from moc_tf._artefact import (
+    ArtefactError,
+    check_replaceable,
+    plain_json,
+    read_artefact,
+    write_artefact,
+)
 from moc_tf._keras import keras
 
 _KIND = "fit_checkpoint"
@@ -44,13 +50,19 @@ class FitCheckpoint(keras.callbacks.Callback):
         self._started = tf.timestamp()
 
     def restore(self) -> None:
-        """Takes over a checkpoint of the same identity, if there is a sound one."""
+        """Takes over a checkpoint of the same identity, if there is a sound one.
+
+        Raises:
+          ArtefactError: if the folder holds something other than a checkpoint.
+        """
         if self._path is None:
             return
         try:
             arrays, manifest = read_artefact(self._path, _KIND)
         except ArtefactError:
-            return  # none yet, or one that an interruption or a disk has spoilt
+            # None yet, or one that an interruption or a disk has spoilt.
+            self._make_way(self._path)
+            return
         if manifest["identity"] != self._identity:
             return
         for key, variable in self._named().items():
@@ -58,6 +70,22 @@ class FitCheckpoint(keras.callbacks.Callback):
         self.epochs_done = manifest["epochs_done"]
         self.seconds = manifest["seconds"]
         self.last_logs = manifest["last_logs"]
+
+    def _make_way(self, folder: Path) -> None:
+        """Raises ArtefactError unless `folder` can be written; now, not in an hour."""
+        if not self._writes:
+            return
+        try:
+            check_replaceable(folder, _KIND)
+        except ArtefactError:
+            manifest = folder / "manifest.json"
+            ours = f'"kind": "{_KIND}"'
+            if not manifest.is_file() or ours not in manifest.read_text(
+                encoding="utf-8", errors="replace"
+            ):
+                raise
+            manifest.unlink()  # damaged, but for what it once was
+            check_replaceable(folder, _KIND)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the state after `epoch`."""
