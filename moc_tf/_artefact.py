@@ -14,9 +14,9 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -34,11 +34,31 @@ class ArtefactError(ValueError):
     """A folder cannot be read, or written, as an artefact."""
 
 
+class ArtefactHeader(NamedTuple):
+    """What an artefact's manifest says, without its arrays.
+
+    Attributes:
+      kind: what it is.
+      sha256: checksum of the manifest, which names the arrays' checksums: equal ones
+        are of artefacts with the same content.
+      files: the artefact's files but for the manifest, by array.
+      shapes: the arrays' shapes.
+      manifest: the manifest that `write_artefact` was given.
+    """
+
+    kind: str
+    sha256: str
+    files: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    manifest: dict[str, Any]
+
+
 def write_artefact(
     path: str | os.PathLike[str],
     kind: str,
     arrays: Mapping[str, np.ndarray],
     manifest: Mapping[str, Any],
+    beside: Container[str] = (),
 ) -> None:
     """Writes an artefact, or replaces one of the same kind in one step.
 
@@ -50,13 +70,14 @@ def write_artefact(
       kind: what it is, such as "code_table"; reading asks for the same.
       arrays: name -> array of numbers, booleans or strings. Any name will do.
       manifest: what else belongs to it, as `plain_json` takes it.
+      beside: names that may lie in the folder before the artefact's first writing.
 
     Raises:
       ArtefactError: if `path` holds something other than an artefact of this kind,
         or if an array or the manifest cannot be kept exactly. Nothing is changed.
     """
     folder = Path(path)
-    _check_replaceable(folder, kind)
+    _check_replaceable(folder, kind, beside)
     for name, array in arrays.items():
         _check_storable(name, array)
     plain = plain_json(manifest, "manifest")
@@ -108,6 +129,49 @@ def read_artefact(
     return arrays, content["manifest"]
 
 
+def read_header(path: str | os.PathLike[str], *kinds: str) -> ArtefactHeader:
+    """Reads and verifies an artefact's manifest; its arrays stay unread.
+
+    Args:
+      path: its folder.
+      *kinds: what it may be.
+
+    Raises:
+      ArtefactError: as `read_artefact`, but for missing or damaged arrays.
+    """
+    content = _read_manifest(Path(path), *kinds)
+    entries = content["arrays"].items()
+    return ArtefactHeader(
+        kind=content["kind"],
+        sha256=_digest(content),
+        files={name: entry["file"] for name, entry in entries},
+        shapes={name: tuple(entry["shape"]) for name, entry in entries},
+        manifest=content["manifest"],
+    )
+
+
+def artefact_sha256(path: str | os.PathLike[str], kind: str) -> str:
+    """Checksum of an artefact, as 64 hexadecimal digits.
+
+    It is that of the manifest, which names the checksums of the arrays; whether the
+    arrays have them, `read_artefact` tells.
+
+    Args:
+      path: its folder.
+      kind: what it must be.
+
+    Raises:
+      ArtefactError: as `read_artefact`, but for missing or damaged arrays.
+    """
+    return read_header(path, kind).sha256
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def plain_json(value: Any, what: str) -> Any:
     """Returns a copy of `value` that JSON keeps exactly.
 
@@ -142,7 +206,7 @@ def plain_json(value: Any, what: str) -> Any:
     )
 
 
-def _check_replaceable(folder: Path, kind: str) -> None:
+def _check_replaceable(folder: Path, kind: str, beside: Container[str]) -> None:
     """Raises ArtefactError where writing to `folder` could lose something."""
     if folder.exists() and not folder.is_dir():
         raise ArtefactError(
@@ -152,7 +216,9 @@ def _check_replaceable(folder: Path, kind: str) -> None:
         _read_manifest(folder, kind)
     elif folder.is_dir():
         # An interrupted first writing leaves our files and no manifest.
-        foreign = sorted(f.name for f in folder.iterdir() if not _is_ours(f))
+        foreign = sorted(
+            f.name for f in folder.iterdir() if f.name not in beside and not _is_ours(f)
+        )
         if foreign:
             raise ArtefactError(
                 f"{folder} is not empty and holds no artefact, so nothing was "
@@ -177,7 +243,7 @@ def _write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
     with partial.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         _sync_file(file)
-    digest = _file_digest(partial)
+    digest = file_sha256(partial)
     target = f"{stem}-{digest[:8]}.npy"
     os.replace(partial, folder / target)
     return {
@@ -196,20 +262,20 @@ def _read_array(folder: Path, entry: Mapping[str, Any]) -> np.ndarray:
             f"{path} is missing, though the manifest beside it names it. Copy the "
             "whole folder again, or make the artefact again."
         )
-    if (digest := _file_digest(path)) != entry["sha256"]:
+    if (digest := file_sha256(path)) != entry["sha256"]:
         raise _altered(path, entry["sha256"], digest)
     return np.load(path, allow_pickle=False)
 
 
-def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
-    """Reads and verifies the manifest of an artefact of this kind."""
+def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
+    """Reads and verifies the manifest of an artefact of one of these kinds."""
     path = folder / _MANIFEST
     if not folder.is_dir():
-        raise ArtefactError(f"There is no folder {folder} to read a {kind} from.")
+        raise ArtefactError(f"There is no folder {folder} to read a {kinds[0]} from.")
     if not path.is_file():
         raise ArtefactError(
             f"{folder} has no {_MANIFEST}: its writing was interrupted, or this is "
-            f"not a {kind} of moc_tf."
+            f"not a {kinds[0]} of moc_tf."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -227,9 +293,10 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
     expected = content.pop("sha256", None)
     if (digest := _digest(content)) != expected:
         raise _altered(path, expected, digest)
-    if content["kind"] != kind:
+    if content["kind"] not in kinds:
         raise ArtefactError(
-            f"{folder} must hold an artefact of kind {kind!r}. Received: one of kind "
+            f"{folder} must hold an artefact of kind "
+            f"{' or '.join(map(repr, kinds))}. Received: one of kind "
             f"{content['kind']!r}."
         )
     return content
@@ -250,12 +317,7 @@ def _is_ours(file: Path) -> bool:
         return True
     # The name alone does not tell: vectors-20240131.npy may be anyone's.
     match = _ARRAY_FILE.fullmatch(file.name)
-    return match is not None and _file_digest(file).startswith(match[1])
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return match is not None and file_sha256(file).startswith(match[1])
 
 
 def _encode(content: Mapping[str, Any]) -> str:
