@@ -25,13 +25,17 @@ from moc_tf import __version__
 
 _FORMAT = "moc_tf artefact"
 _FORMAT_VERSION = 1
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _PARTIAL = ".moc_tf-partial"  # suffix of a file that is not yet complete
 _ARRAY_FILE = re.compile(r".+-([0-9a-f]{8})\.npy")
 
 
 class ArtefactError(ValueError):
     """A folder cannot be read, or written, as an artefact."""
+
+
+class DamagedArtefactError(ArtefactError):
+    """An artefact is incomplete, or was altered since it was written."""
 
 
 class ArtefactHeader(NamedTuple):
@@ -41,14 +45,12 @@ class ArtefactHeader(NamedTuple):
       kind: what it is.
       sha256: checksum of the manifest, which names the arrays' checksums: equal ones
         are of artefacts with the same content.
-      files: the artefact's files but for the manifest, by array.
       shapes: the arrays' shapes.
       manifest: the manifest that `write_artefact` was given.
     """
 
     kind: str
     sha256: str
-    files: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
     manifest: dict[str, Any]
 
@@ -77,7 +79,7 @@ def write_artefact(
         or if an array or the manifest cannot be kept exactly. Nothing is changed.
     """
     folder = Path(path)
-    _check_replaceable(folder, kind, beside)
+    check_replaceable(folder, kind, beside)
     for name, array in arrays.items():
         _check_storable(name, array)
     plain = plain_json(manifest, "manifest")
@@ -93,16 +95,45 @@ def write_artefact(
         "arrays": entries,
         "manifest": plain,
     }
-    partial = folder / (_MANIFEST + _PARTIAL)
+    partial = folder / (MANIFEST + _PARTIAL)
     with partial.open("w", encoding="utf-8") as stream:
         stream.write(_encode({**content, "sha256": _digest(content)}))
         _sync_file(stream)
-    os.replace(partial, folder / _MANIFEST)
+    os.replace(partial, folder / MANIFEST)
     _sync_folder(folder)
     named = {entry["file"] for entry in entries.values()}
     for file in folder.iterdir():
         if file.name not in named and _is_ours(file):
             file.unlink()
+
+
+def check_replaceable(
+    path: str | os.PathLike[str], kind: str, beside: Container[str] = ()
+) -> None:
+    """Raises ArtefactError where `write_artefact` could lose something.
+
+    Args:
+      path: folder to write to.
+      kind: what is going to be written.
+      beside: names that may lie in the folder before the artefact's first writing.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise ArtefactError(
+            f"An artefact is a folder, and {folder} is a file. Choose another path."
+        )
+    if (folder / MANIFEST).exists():
+        _read_manifest(folder, kind)
+    elif folder.is_dir():
+        # An interrupted first writing leaves our files and no manifest.
+        foreign = sorted(
+            f.name for f in folder.iterdir() if f.name not in beside and not _is_ours(f)
+        )
+        if foreign:
+            raise ArtefactError(
+                f"{folder} is not empty and holds no artefact, so nothing was "
+                f"written. Found: {foreign[0]!r}. Choose an empty or a new folder."
+            )
 
 
 def read_artefact(
@@ -140,12 +171,10 @@ def read_header(path: str | os.PathLike[str], *kinds: str) -> ArtefactHeader:
       ArtefactError: as `read_artefact`, but for missing or damaged arrays.
     """
     content = _read_manifest(Path(path), *kinds)
-    entries = content["arrays"].items()
     return ArtefactHeader(
         kind=content["kind"],
         sha256=_digest(content),
-        files={name: entry["file"] for name, entry in entries},
-        shapes={name: tuple(entry["shape"]) for name, entry in entries},
+        shapes={k: tuple(entry["shape"]) for k, entry in content["arrays"].items()},
         manifest=content["manifest"],
     )
 
@@ -170,6 +199,19 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def discard_artefact(path: str | os.PathLike[str]) -> None:
+    """Removes an artefact, damaged or not, so that another can be made in its place.
+
+    The manifest goes first, so that no reader finds half of it, then every file that
+    is named as an artefact's; others stay.
+    """
+    folder = Path(path)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for file in folder.iterdir():
+        if file.name.endswith(_PARTIAL) or _ARRAY_FILE.fullmatch(file.name):
+            file.unlink()
 
 
 def plain_json(value: Any, what: str) -> Any:
@@ -206,26 +248,6 @@ def plain_json(value: Any, what: str) -> Any:
     )
 
 
-def _check_replaceable(folder: Path, kind: str, beside: Container[str]) -> None:
-    """Raises ArtefactError where writing to `folder` could lose something."""
-    if folder.exists() and not folder.is_dir():
-        raise ArtefactError(
-            f"An artefact is a folder, and {folder} is a file. Choose another path."
-        )
-    if (folder / _MANIFEST).exists():
-        _read_manifest(folder, kind)
-    elif folder.is_dir():
-        # An interrupted first writing leaves our files and no manifest.
-        foreign = sorted(
-            f.name for f in folder.iterdir() if f.name not in beside and not _is_ours(f)
-        )
-        if foreign:
-            raise ArtefactError(
-                f"{folder} is not empty and holds no artefact, so nothing was "
-                f"written. Found: {foreign[0]!r}. Choose an empty or a new folder."
-            )
-
-
 def _check_storable(name: str, array: np.ndarray) -> None:
     """Raises ArtefactError unless .npy keeps `array` exactly, without pickle."""
     # Object, structured and extension types (bfloat16) do not survive this.
@@ -258,7 +280,7 @@ def _read_array(folder: Path, entry: Mapping[str, Any]) -> np.ndarray:
     """Reads the array that `entry` describes, after its checksum."""
     path = folder / entry["file"]
     if not path.is_file():
-        raise ArtefactError(
+        raise DamagedArtefactError(
             f"{path} is missing, though the manifest beside it names it. Copy the "
             "whole folder again, or make the artefact again."
         )
@@ -269,18 +291,20 @@ def _read_array(folder: Path, entry: Mapping[str, Any]) -> np.ndarray:
 
 def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
     """Reads and verifies the manifest of an artefact of one of these kinds."""
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     if not folder.is_dir():
         raise ArtefactError(f"There is no folder {folder} to read a {kinds[0]} from.")
     if not path.is_file():
-        raise ArtefactError(
-            f"{folder} has no {_MANIFEST}: its writing was interrupted, or this is "
+        raise DamagedArtefactError(
+            f"{folder} has no {MANIFEST}: its writing was interrupted, or this is "
             f"not a {kinds[0]} of moc_tf."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # of JSON and of UTF-8 alike
-        raise ArtefactError(f"{path} is damaged, it is not JSON: {error}.") from error
+        raise DamagedArtefactError(
+            f"{path} is damaged, it is not JSON: {error}."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ArtefactError(f"{path} is not the manifest of a moc_tf artefact.")
     # Before the checksum: a newer format may well compute that differently.
@@ -303,7 +327,7 @@ def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
 
 
 def _altered(path: Path, expected: str | None, digest: str) -> ArtefactError:
-    return ArtefactError(
+    return DamagedArtefactError(
         f"{path} was altered or truncated since it was written: its SHA-256 must be "
         f"{expected}. Received: {digest}. Copy the folder again, or remove it and make "
         "the artefact again."

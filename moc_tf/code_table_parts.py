@@ -22,6 +22,7 @@ from moc_tf._artefact import (
     ArtefactError,
     ArtefactHeader,
     artefact_sha256,
+    check_replaceable,
     read_header,
     write_artefact,
 )
@@ -68,6 +69,20 @@ def check_division(path: str, names: Iterable[str], num_parts: int) -> None:
         )
 
 
+def check_parts_folder(path: str | os.PathLike[str], num_parts: int) -> list[str]:
+    """Names of the parts of a table, in order, if `path` is a folder for them.
+
+    Raises:
+      ArtefactError: if it holds anything but such a table or parts of one.
+    """
+    folder = Path(path)
+    names = [part_name(index, num_parts) for index in range(num_parts)]
+    held = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    check_division(str(path), held, num_parts)
+    check_replaceable(folder, CODE_TABLE_PARTS_KIND, beside=names)
+    return names
+
+
 def write_parts_manifest(path: str | os.PathLike[str], num_parts: int) -> int:
     """Makes a code table of its parts, when all are there.
 
@@ -89,9 +104,7 @@ def write_parts_manifest(path: str | os.PathLike[str], num_parts: int) -> int:
         or if the folder holds anything else.
     """
     folder = Path(path)
-    names = [part_name(index, num_parts) for index in range(num_parts)]
-    held = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    check_division(str(path), held, num_parts)
+    names = check_parts_folder(folder, num_parts)
     shared: dict[str, Any] = {}
     parts = []
     for name in names:

@@ -9,7 +9,9 @@ import pytest
 from moc_tf import _artefact
 from moc_tf._artefact import (
     ArtefactError,
+    DamagedArtefactError,
     artefact_sha256,
+    discard_artefact,
     plain_json,
     read_artefact,
     read_header,
@@ -297,12 +299,35 @@ def test_names_that_may_lie_beside_it_are_told(tmp_path):
     assert (tmp_path / "part-2").is_dir()
 
 
+def test_a_discarded_artefact_leaves_room_for_another_and_nothing_else_changes(old):
+    (old / "notes.txt").write_text("mine")
+    for damage in ("manifest.json", next(old.glob("codes-*")).name):
+        (old / damage).write_bytes(b"{")
+        with pytest.raises(DamagedArtefactError):
+            read_artefact(old, "thing")
+    (old / "half.npy.moc_tf-partial").write_bytes(b"")
+    discard_artefact(old)
+    assert files(old) == ["notes.txt"]
+    with pytest.raises(DamagedArtefactError, match=r"no manifest\.json"):
+        read_artefact(old, "thing")
+    (old / "notes.txt").unlink()
+    discard_artefact(old)
+    write_artefact(old, "thing", NEW, {})
+    assert_holds(old, NEW, {})
+
+
+def test_an_artefact_of_another_kind_or_none_is_not_damaged(old, tmp_path):
+    for folder, kind in [(old, "indexer"), (tmp_path / "nowhere", "thing")]:
+        with pytest.raises(ArtefactError) as error:
+            read_artefact(folder, kind)
+        assert not isinstance(error.value, DamagedArtefactError)
+
+
 def test_a_header_tells_all_but_the_arrays(old):
     header = read_header(old, "other", "thing")
     content = json.loads((old / "manifest.json").read_text())
     assert header.kind == "thing"
     assert header.sha256 == content["sha256"]
-    assert header.files == {n: e["file"] for n, e in content["arrays"].items()}
     assert header.shapes == {"codes": (2, 3), "same": (3,)}
     assert header.manifest == {"version": "old"}
     with pytest.raises(
