@@ -14,9 +14,9 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -25,7 +25,7 @@ from moc_tf import __version__
 
 _FORMAT = "moc_tf artefact"
 _FORMAT_VERSION = 1
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _PARTIAL = ".moc_tf-partial"  # suffix of a file that is not yet complete
 _ARRAY_FILE = re.compile(r".+-([0-9a-f]{8})\.npy")
 
@@ -34,11 +34,33 @@ class ArtefactError(ValueError):
     """A folder cannot be read, or written, as an artefact."""
 
 
+class DamagedArtefactError(ArtefactError):
+    """An artefact is incomplete, or was altered since it was written."""
+
+
+class ArtefactHeader(NamedTuple):
+    """What an artefact's manifest says, without its arrays.
+
+    Attributes:
+      kind: what it is.
+      sha256: checksum of the manifest, which names the arrays' checksums: equal ones
+        are of artefacts with the same content.
+      shapes: the arrays' shapes.
+      manifest: the manifest that `write_artefact` was given.
+    """
+
+    kind: str
+    sha256: str
+    shapes: dict[str, tuple[int, ...]]
+    manifest: dict[str, Any]
+
+
 def write_artefact(
     path: str | os.PathLike[str],
     kind: str,
     arrays: Mapping[str, np.ndarray],
     manifest: Mapping[str, Any],
+    beside: Container[str] = (),
 ) -> None:
     """Writes an artefact, or replaces one of the same kind in one step.
 
@@ -50,13 +72,14 @@ def write_artefact(
       kind: what it is, such as "code_table"; reading asks for the same.
       arrays: name -> array of numbers, booleans or strings. Any name will do.
       manifest: what else belongs to it, as `plain_json` takes it.
+      beside: names that may lie in the folder before the artefact's first writing.
 
     Raises:
       ArtefactError: if `path` holds something other than an artefact of this kind,
         or if an array or the manifest cannot be kept exactly. Nothing is changed.
     """
     folder = Path(path)
-    check_replaceable(folder, kind)
+    check_replaceable(folder, kind, beside)
     for name, array in arrays.items():
         _check_storable(name, array)
     plain = plain_json(manifest, "manifest")
@@ -72,16 +95,47 @@ def write_artefact(
         "arrays": entries,
         "manifest": plain,
     }
-    partial = folder / (_MANIFEST + _PARTIAL)
+    partial = folder / (MANIFEST + _PARTIAL)
     with partial.open("w", encoding="utf-8") as stream:
         stream.write(_encode({**content, "sha256": _digest(content)}))
         _sync_file(stream)
-    os.replace(partial, folder / _MANIFEST)
+    os.replace(partial, folder / MANIFEST)
     _sync_folder(folder)
     named = {entry["file"] for entry in entries.values()}
     for file in folder.iterdir():
         if file.name not in named and _is_ours(file):
             file.unlink()
+
+
+def check_replaceable(
+    path: str | os.PathLike[str], kind: str, beside: Container[str] = ()
+) -> None:
+    """Raises ArtefactError where `write_artefact` could lose something.
+
+    It does this itself; before long work it pays to know.
+
+    Args:
+      path: folder to write to.
+      kind: what is going to be written.
+      beside: names that may lie in the folder before the artefact's first writing.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise ArtefactError(
+            f"An artefact is a folder, and {folder} is a file. Choose another path."
+        )
+    if (folder / MANIFEST).exists():
+        _read_manifest(folder, kind)
+    elif folder.is_dir():
+        # An interrupted first writing leaves our files and no manifest.
+        foreign = sorted(
+            f.name for f in folder.iterdir() if f.name not in beside and not _is_ours(f)
+        )
+        if foreign:
+            raise ArtefactError(
+                f"{folder} is not empty and holds no artefact, so nothing was "
+                f"written. Found: {foreign[0]!r}. Choose an empty or a new folder."
+            )
 
 
 def read_artefact(
@@ -108,30 +162,58 @@ def read_artefact(
     return arrays, content["manifest"]
 
 
-def check_replaceable(path: str | os.PathLike[str], kind: str) -> None:
-    """Raises ArtefactError where writing to `path` could lose something.
-
-    `write_artefact` does this itself; before long work it pays to know.
+def read_header(path: str | os.PathLike[str], *kinds: str) -> ArtefactHeader:
+    """Reads and verifies an artefact's manifest; its arrays stay unread.
 
     Args:
-      path: the folder, which may be missing.
-      kind: of artefact that may be replaced there.
+      path: its folder.
+      *kinds: what it may be.
+
+    Raises:
+      ArtefactError: as `read_artefact`, but for missing or damaged arrays.
+    """
+    content = _read_manifest(Path(path), *kinds)
+    return ArtefactHeader(
+        kind=content["kind"],
+        sha256=_digest(content),
+        shapes={k: tuple(entry["shape"]) for k, entry in content["arrays"].items()},
+        manifest=content["manifest"],
+    )
+
+
+def artefact_sha256(path: str | os.PathLike[str], kind: str) -> str:
+    """Checksum of an artefact, as 64 hexadecimal digits.
+
+    It is that of the manifest, which names the checksums of the arrays; whether the
+    arrays have them, `read_artefact` tells.
+
+    Args:
+      path: its folder.
+      kind: what it must be.
+
+    Raises:
+      ArtefactError: as `read_artefact`, but for missing or damaged arrays.
+    """
+    return read_header(path, kind).sha256
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def discard_artefact(path: str | os.PathLike[str]) -> None:
+    """Removes an artefact, damaged or not, so that another can be made in its place.
+
+    The manifest goes first, so that no reader finds half of it, then every file that
+    is named as an artefact's; others stay.
     """
     folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise ArtefactError(
-            f"An artefact is a folder, and {folder} is a file. Choose another path."
-        )
-    if (folder / _MANIFEST).exists():
-        _read_manifest(folder, kind)
-    elif folder.is_dir():
-        # An interrupted first writing leaves our files and no manifest.
-        foreign = sorted(f.name for f in folder.iterdir() if not _is_ours(f))
-        if foreign:
-            raise ArtefactError(
-                f"{folder} is not empty and holds no artefact, so nothing was "
-                f"written. Found: {foreign[0]!r}. Choose an empty or a new folder."
-            )
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for file in folder.iterdir():
+        if file.name.endswith(_PARTIAL) or _ARRAY_FILE.fullmatch(file.name):
+            file.unlink()
 
 
 def plain_json(value: Any, what: str) -> Any:
@@ -185,7 +267,7 @@ def _write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
     with partial.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         _sync_file(file)
-    digest = _file_digest(partial)
+    digest = file_sha256(partial)
     target = f"{stem}-{digest[:8]}.npy"
     os.replace(partial, folder / target)
     return {
@@ -200,29 +282,31 @@ def _read_array(folder: Path, entry: Mapping[str, Any]) -> np.ndarray:
     """Reads the array that `entry` describes, after its checksum."""
     path = folder / entry["file"]
     if not path.is_file():
-        raise ArtefactError(
+        raise DamagedArtefactError(
             f"{path} is missing, though the manifest beside it names it. Copy the "
             "whole folder again, or make the artefact again."
         )
-    if (digest := _file_digest(path)) != entry["sha256"]:
+    if (digest := file_sha256(path)) != entry["sha256"]:
         raise _altered(path, entry["sha256"], digest)
     return np.load(path, allow_pickle=False)
 
 
-def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
-    """Reads and verifies the manifest of an artefact of this kind."""
-    path = folder / _MANIFEST
+def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
+    """Reads and verifies the manifest of an artefact of one of these kinds."""
+    path = folder / MANIFEST
     if not folder.is_dir():
-        raise ArtefactError(f"There is no folder {folder} to read a {kind} from.")
+        raise ArtefactError(f"There is no folder {folder} to read a {kinds[0]} from.")
     if not path.is_file():
-        raise ArtefactError(
-            f"{folder} has no {_MANIFEST}: its writing was interrupted, or this is "
-            f"not a {kind} of moc_tf."
+        raise DamagedArtefactError(
+            f"{folder} has no {MANIFEST}: its writing was interrupted, or this is "
+            f"not a {kinds[0]} of moc_tf."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # of JSON and of UTF-8 alike
-        raise ArtefactError(f"{path} is damaged, it is not JSON: {error}.") from error
+        raise DamagedArtefactError(
+            f"{path} is damaged, it is not JSON: {error}."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ArtefactError(f"{path} is not the manifest of a moc_tf artefact.")
     # Before the checksum: a newer format may well compute that differently.
@@ -235,16 +319,17 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
     expected = content.pop("sha256", None)
     if (digest := _digest(content)) != expected:
         raise _altered(path, expected, digest)
-    if content["kind"] != kind:
+    if content["kind"] not in kinds:
         raise ArtefactError(
-            f"{folder} must hold an artefact of kind {kind!r}. Received: one of kind "
+            f"{folder} must hold an artefact of kind "
+            f"{' or '.join(map(repr, kinds))}. Received: one of kind "
             f"{content['kind']!r}."
         )
     return content
 
 
 def _altered(path: Path, expected: str | None, digest: str) -> ArtefactError:
-    return ArtefactError(
+    return DamagedArtefactError(
         f"{path} was altered or truncated since it was written: its SHA-256 must be "
         f"{expected}. Received: {digest}. Copy the folder again, or remove it and make "
         "the artefact again."
@@ -258,12 +343,7 @@ def _is_ours(file: Path) -> bool:
         return True
     # The name alone does not tell: vectors-20240131.npy may be anyone's.
     match = _ARRAY_FILE.fullmatch(file.name)
-    return match is not None and _file_digest(file).startswith(match[1])
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return match is not None and file_sha256(file).startswith(match[1])
 
 
 def _encode(content: Mapping[str, Any]) -> str:

@@ -2,16 +2,23 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from moc_tf._artefact import plain_json, read_artefact, write_artefact
+from moc_tf._artefact import plain_json, read_artefact, read_header, write_artefact
+from moc_tf.code_arrays import as_codes, as_size
+from moc_tf.code_provenance import check_same_indexer
+from moc_tf.code_table_parts import (
+    CODE_TABLE_KIND,
+    CODE_TABLE_PARTS_KIND,
+    check_items_apart,
+    part_folders,
+)
 from moc_tf.identifiers import IdentifierIndex, as_identifiers, preview
 
-_KIND = "code_table"
 _NO_CODE = -1
 
 
@@ -33,6 +40,8 @@ class CodeTable:
       codebook_size: K, different values of a code.
       manifest: what made the codes: method, configuration, seed, versions, checksum
         of the vectors, quality figures. Values that JSON keeps.
+      tables_per_code: embedding tables that a ranker shall give each code: 1, but for
+        Multi-Embedding, whose one code is embedded by several.
 
     Raises:
       ValueError: if any of these does not hold, naming the first offender.
@@ -44,12 +53,14 @@ class CodeTable:
         codes: npt.ArrayLike,
         codebook_size: int,
         manifest: Mapping[str, Any] | None = None,
+        tables_per_code: int = 1,
     ):
         ids = np.array(as_identifiers(item_ids, "item_ids"))
         self._index = IdentifierIndex(ids, "item_ids")
         self._item_ids = _frozen(ids)
-        self._codebook_size = _as_codebook_size(codebook_size)
-        self._codes = _frozen(_as_codes(codes, ids, self._codebook_size))
+        self._codebook_size = as_size(codebook_size, "codebook_size")
+        self._tables_per_code = as_size(tables_per_code, "tables_per_code")
+        self._codes = _frozen(as_codes(codes, ids, self._codebook_size))
         self._manifest: dict[str, Any] = plain_json(manifest or {}, "manifest")
 
     @property
@@ -73,6 +84,11 @@ class CodeTable:
         return self._codebook_size
 
     @property
+    def tables_per_code(self) -> int:
+        """Embedding tables that a ranker shall give each code."""
+        return self._tables_per_code
+
+    @property
     def manifest(self) -> dict[str, Any]:
         """What made the codes; a copy."""
         return plain_json(self._manifest, "manifest")
@@ -81,15 +97,19 @@ class CodeTable:
         return len(self._item_ids)
 
     def __repr__(self) -> str:
+        repeated = self._tables_per_code != 1
+        tables = f"tables_per_code={self._tables_per_code}, " if repeated else ""
         return (
             f"CodeTable({len(self)} items, num_codebooks={self.num_codebooks}, "
-            f"codebook_size={self.codebook_size}, "
+            f"codebook_size={self.codebook_size}, {tables}"
             f"method={self._manifest.get('method')!r})"
         )
 
     def sha256(self) -> str:
-        """Checksum of the item ids, their codes and K, but not of the manifest."""
+        """Checksum of ids, codes, K and tables a code, but not of the manifest."""
         digest = hashlib.sha256(f"{self._codebook_size} {self._codes.shape}\n".encode())
+        if self._tables_per_code != 1:
+            digest.update(f"{self._tables_per_code} tables a code\n".encode())
         digest.update("\n".join(self._item_ids.tolist()).encode())
         digest.update(np.ascontiguousarray(self._codes, "<i4").tobytes())
         return digest.hexdigest()
@@ -101,6 +121,7 @@ class CodeTable:
             np.array_equal(self._item_ids, other._item_ids)
             and np.array_equal(self._codes, other._codes)
             and self._codebook_size == other._codebook_size
+            and self._tables_per_code == other._tables_per_code
             and self._manifest == other._manifest
         )
 
@@ -151,8 +172,76 @@ class CodeTable:
         order = np.random.default_rng(seed).permutation(len(self))
         seeds = [*self._manifest.get("shuffled_seeds", []), seed]
         manifest = {**self._manifest, "shuffled_seeds": seeds}
+        return self._with(self._item_ids, self._codes[order], manifest)
+
+    def extend(
+        self,
+        item_ids: npt.ArrayLike,
+        codes: npt.ArrayLike,
+        manifest: Mapping[str, Any] | None = None,
+    ) -> "CodeTable":
+        """This table and new items after its own, whose rows stay as they are.
+
+        Items that are in the table already are left out if they come with the same
+        codes, so that an extension can be repeated. The manifest lists an extension
+        under "extensions", with the number of items added and what made their codes.
+
+        Args:
+          item_ids: unique strings, bytes or integers, [items].
+          codes: integers in [0, codebook_size), [items, N].
+          manifest: what made the new codes, such as `Indexer.describe()` and
+            "indexer_sha256", the checksum of the saved indexer. It must not
+            contradict this table's manifest.
+
+        Returns:
+          The extended table; this one if there is nothing to add.
+
+        Raises:
+          ValueError: if an item has other codes in the table, if the manifests tell
+            of different indexers, if the table is shuffled, or as the constructor.
+        """
+        if "shuffled_seeds" in self._manifest:
+            raise ValueError(
+                "The codes of a shuffled table say nothing about its items, and those "
+                "of new items would. Received: a table with shuffled_seeds "
+                f"{self._manifest['shuffled_seeds']}. Extend the table that was "
+                "shuffled, then shuffle it."
+            )
+        new = self._with(item_ids, codes, manifest or {})
+        if new.num_codebooks != self.num_codebooks:
+            raise ValueError(
+                f"The new codes must have as many codebooks as the table, "
+                f"{self.num_codebooks}. Received: {new.num_codebooks}. Were they made "
+                "by another indexer?"
+            )
+        earlier = [e["made_by"] for e in self._manifest.get("extensions", [])]
+        check_same_indexer([self._manifest, *earlier], new._manifest)
+        rows = self._index.rows(new._item_ids)
+        known = rows >= 0
+        other = (self._codes[rows[known]] != new._codes[known]).any(axis=1)
+        if other.any():
+            raise ValueError(
+                f"{other.sum()} items are in the table of {len(self)} already, with "
+                f"other codes. Received: {preview(new._item_ids[known][other])}. Old "
+                "rows are never changed, for rankers have learned them: leave these "
+                "items out, or make a new table."
+            )
+        if known.all():
+            return self
+        extension = {"items": int((~known).sum()), "made_by": new._manifest}
+        extensions = [*self._manifest.get("extensions", []), extension]
+        return self._with(
+            np.concatenate([self._item_ids, new._item_ids[~known]]),
+            np.concatenate([self._codes, new._codes[~known]]),
+            {**self._manifest, "extensions": extensions},
+        )
+
+    def _with(
+        self, item_ids: npt.ArrayLike, codes: npt.ArrayLike, manifest: Mapping[str, Any]
+    ) -> "CodeTable":
+        """A table of other rows, that is used as this one."""
         return CodeTable(
-            self._item_ids, self._codes[order], self._codebook_size, manifest
+            item_ids, codes, self._codebook_size, manifest, self._tables_per_code
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -163,62 +252,75 @@ class CodeTable:
         """
         write_artefact(
             path,
-            _KIND,
+            CODE_TABLE_KIND,
             {"item_ids": self._item_ids, "codes": self._codes},
-            {"codebook_size": self._codebook_size, "made_by": self._manifest},
+            {
+                "codebook_size": self._codebook_size,
+                "tables_per_code": self._tables_per_code,
+                "made_by": self._manifest,
+            },
         )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "CodeTable":
-        """Reads the table that `save` wrote, and verifies it.
+        """Reads the table that `save` wrote, or one in parts, and verifies it.
+
+        The rows of a table in parts are concatenated in the order of the parts, which
+        the manifest lists under "parts".
 
         Raises:
-          ValueError: if `path` holds no code table, or a damaged one.
+          ValueError: if `path` holds no code table, or a damaged one, or if an item
+            is in several parts.
         """
-        arrays, manifest = read_artefact(path, _KIND)
+        header = read_header(path, CODE_TABLE_KIND, CODE_TABLE_PARTS_KIND)
+        if header.kind == CODE_TABLE_PARTS_KIND:
+            return cls._load_parts(path, header.manifest)
+        arrays, manifest = read_artefact(path, CODE_TABLE_KIND)
         return cls(
             arrays["item_ids"],
             arrays["codes"],
             manifest["codebook_size"],
             manifest["made_by"],
+            manifest.get("tables_per_code", 1),
         )
 
+    @classmethod
+    def iter_parts(cls, path: str | os.PathLike[str]) -> Iterator["CodeTable"]:
+        """Reads a table in parts one part at a time, for one that exceeds the memory.
 
-def _as_codebook_size(value: int) -> int:
-    integral = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not integral or not 1 <= value <= np.iinfo(np.int32).max:
-        raise ValueError(
-            "codebook_size must be an integer of at least 1 that int32 holds. "
-            f"Received: {value!r}."
-        )
-    return int(value)
+        Whether an item is in several parts, only `load` tells.
 
+        Args:
+          path: folder of a table in parts; a table that is not divided is one part.
 
-def _as_codes(
-    values: npt.ArrayLike, item_ids: np.ndarray, codebook_size: int
-) -> np.ndarray:
-    codes = np.asarray(values)
-    if codes.ndim != 2 or codes.shape[1] < 1:
-        raise ValueError(
-            "codes must have shape [items, num_codebooks], with at least one "
-            f"codebook. Received: shape {codes.shape}."
-        )
-    if codes.dtype.kind not in "iu":
-        raise ValueError(f"codes must be integers. Received: dtype {codes.dtype}.")
-    if len(codes) != len(item_ids):
-        raise ValueError(
-            f"codes must have one row an item. Received: {len(codes)} rows for "
-            f"{len(item_ids)} item_ids."
-        )
-    outside = np.argwhere((codes < 0) | (codes >= codebook_size))
-    if outside.size:
-        row, codebook = outside[0]
-        raise ValueError(
-            f"codes must lie in [0, {codebook_size}), the codebook_size. Received: "
-            f"{codes[row, codebook]} for item {str(item_ids[row])!r} in codebook "
-            f"{codebook}, and {len(outside) - 1} more outside."
-        )
-    return codes.astype(np.int32)
+        Raises:
+          ValueError: if `path` holds no code table, or when a part is damaged.
+        """
+        header = read_header(path, CODE_TABLE_KIND, CODE_TABLE_PARTS_KIND)
+        divided = header.kind == CODE_TABLE_PARTS_KIND
+        for folder in part_folders(path) if divided else [path]:
+            yield cls.load(folder)
+
+    @classmethod
+    def _load_parts(
+        cls, path: str | os.PathLike[str], manifest: Mapping[str, Any]
+    ) -> "CodeTable":
+        item_ids, codes = [], []
+        for table in cls.iter_parts(path):  # keeps no part's index
+            item_ids.append(table.item_ids)
+            codes.append(table.codes)
+        try:
+            return cls(
+                np.concatenate(item_ids),
+                np.concatenate(codes),
+                manifest["codebook_size"],
+                {**manifest["made_by"], "parts": manifest["parts"]},
+                manifest["tables_per_code"],
+            )
+        except ValueError:
+            names = [part["name"] for part in manifest["parts"]]
+            check_items_apart(path, list(zip(names, item_ids, strict=True)))
+            raise
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

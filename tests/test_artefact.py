@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from moc_tf import _artefact
-from moc_tf._artefact import ArtefactError, plain_json, read_artefact, write_artefact
+from moc_tf._artefact import (
+    ArtefactError,
+    DamagedArtefactError,
+    artefact_sha256,
+    discard_artefact,
+    plain_json,
+    read_artefact,
+    read_header,
+    write_artefact,
+)
 
 OLD = {"codes": np.arange(6, dtype=np.int32).reshape(2, 3), "same": np.ones(3)}
 NEW = {"codes": np.zeros((4, 1), np.int32), "same": np.ones(3), "more": np.ones(1)}
@@ -277,6 +286,73 @@ def test_writing_refuses_where_something_could_be_lost(old, tmp_path):
     with pytest.raises(ArtefactError, match="not the manifest of a moc_tf artefact"):
         write_artefact(foreign, "thing", OLD, {})
     assert files(foreign) == ["manifest.json"]
+
+
+def test_names_that_may_lie_beside_it_are_told(tmp_path):
+    for name in ("part-1", "part-2", "cellar"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(ArtefactError, match="Found: 'cellar'"):
+        write_artefact(tmp_path, "thing", OLD, {}, beside=["part-1", "part-2"])
+    (tmp_path / "cellar").rmdir()
+    write_artefact(tmp_path, "thing", OLD, {}, beside=["part-1", "part-2"])
+    assert_holds(tmp_path, OLD, {})
+    assert (tmp_path / "part-2").is_dir()
+
+
+def test_a_discarded_artefact_leaves_room_for_another_and_nothing_else_changes(old):
+    (old / "notes.txt").write_text("mine")
+    for damage in ("manifest.json", next(old.glob("codes-*")).name):
+        (old / damage).write_bytes(b"{")
+        with pytest.raises(DamagedArtefactError):
+            read_artefact(old, "thing")
+    (old / "half.npy.moc_tf-partial").write_bytes(b"")
+    discard_artefact(old)
+    assert files(old) == ["notes.txt"]
+    with pytest.raises(DamagedArtefactError, match=r"no manifest\.json"):
+        read_artefact(old, "thing")
+    (old / "notes.txt").unlink()
+    discard_artefact(old)
+    write_artefact(old, "thing", NEW, {})
+    assert_holds(old, NEW, {})
+
+
+def test_an_artefact_of_another_kind_or_none_is_not_damaged(old, tmp_path):
+    for folder, kind in [(old, "indexer"), (tmp_path / "nowhere", "thing")]:
+        with pytest.raises(ArtefactError) as error:
+            read_artefact(folder, kind)
+        assert not isinstance(error.value, DamagedArtefactError)
+
+
+def test_a_header_tells_all_but_the_arrays(old):
+    header = read_header(old, "other", "thing")
+    content = json.loads((old / "manifest.json").read_text())
+    assert header.kind == "thing"
+    assert header.sha256 == content["sha256"]
+    assert header.shapes == {"codes": (2, 3), "same": (3,)}
+    assert header.manifest == {"version": "old"}
+    with pytest.raises(
+        ArtefactError, match=r"of kind 'a' or 'b'\. Received: .*'thing'"
+    ):
+        read_header(old, "a", "b")
+
+
+def test_the_checksum_of_an_artefact_is_that_of_its_content(old, tmp_path):
+    checksums = []
+    for name, arrays, version in [
+        ("same", OLD, "old"),
+        ("array", {**OLD, "same": np.zeros(3)}, "old"),
+        ("manifest", OLD, "new"),
+    ]:
+        write_artefact(tmp_path / name, "thing", arrays, {"version": version})
+        checksums.append(artefact_sha256(tmp_path / name, "thing"))
+    assert checksums[0] == artefact_sha256(old, "thing")
+    assert len(set(checksums)) == 3
+    with pytest.raises(ArtefactError, match="must hold an artefact of kind 'indexer'"):
+        artefact_sha256(old, "indexer")
+    file = old / "manifest.json"
+    file.write_text(file.read_text().replace('"old"', '"young"'))
+    with pytest.raises(ArtefactError, match=r"manifest\.json was altered"):
+        artefact_sha256(old, "thing")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -89,6 +90,8 @@ def test_equality_compares_everything(table):
     assert table == CodeTable(*parts)
     for i, other in enumerate([["b", "a", "d"], [[0, 3], [2, 1], [1, 0]], 5, {}]):
         assert table != CodeTable(*parts[:i], other, *parts[i + 1 :])
+    assert table != CodeTable(*parts, tables_per_code=2)
+    assert table == CodeTable(*parts, tables_per_code=1)
     assert table != "table"
 
 
@@ -118,6 +121,41 @@ def test_loading_verifies(table, tmp_path):
         ArtefactError, match="must hold an artefact of kind 'code_table'"
     ):
         table.save(tmp_path / "other")
+
+
+def test_several_tables_a_code_stay_with_the_table(tmp_path):
+    one = CodeTable(["a", "b"], [[1], [0]], 2, {"method": "me"})
+    table = CodeTable(["a", "b"], [[1], [0]], 2, {"method": "me"}, tables_per_code=7)
+    assert (one.tables_per_code, table.tables_per_code) == (1, 7)
+    assert repr(table) == (
+        "CodeTable(2 items, num_codebooks=1, codebook_size=2, tables_per_code=7, "
+        "method='me')"
+    )
+    table.save(tmp_path)
+    assert CodeTable.load(tmp_path) == table
+    assert table.shuffled(0).tables_per_code == 7
+    assert table.extend(["c"], [[1]]).tables_per_code == 7
+    others = {one.sha256(), table.sha256()}
+    assert len({CodeTable(["a", "b"], [[1], [0]], 2).sha256()} | others) == 2
+    for value in (0, 1.0, True, 2**31):
+        with pytest.raises(ValueError, match=rf"tables_per_code must.*: {value}\."):
+            CodeTable(["a"], [[0]], 2, tables_per_code=value)
+
+
+def test_a_checksum_of_one_table_a_code_is_what_it_always_was():
+    assert CodeTable(["a", "b"], [[0, 3], [2, 1]], 4).sha256() == (
+        "a3d4e5a1f162b254918c1f1bb5d885f744d80c558458ee0e615cfd1d09054d0a"
+    )
+
+
+def test_a_table_from_before_there_were_several_is_read(table, tmp_path):
+    write_artefact(
+        tmp_path,
+        "code_table",
+        {"item_ids": table.item_ids, "codes": table.codes},
+        {"codebook_size": 4, "made_by": MANIFEST},
+    )
+    assert CodeTable.load(tmp_path) == table
 
 
 def test_shuffled_deals_the_same_rows_to_other_items():
@@ -191,3 +229,113 @@ def test_the_checksum_tells_ids_codes_and_size_apart_but_not_manifests():
         CodeTable(ids, [[0], [2]], 4),
     ]
     assert len({t.sha256() for t in [table, *others]}) == 5
+
+
+class TestExtend:
+    made_by: ClassVar = {
+        "method": "moc",
+        "configuration": {"seed": 0, "hidden_units": [8, 4]},
+        "fit": {"items": 3},
+        "versions": {"numpy": "2.0"},
+        "indexer_sha256": "ab12",
+    }
+
+    @pytest.fixture
+    def table(self):
+        ids, codes = ["b", "a", "c"], [[0, 3], [2, 1], [1, 1]]
+        return CodeTable(ids, codes, 4, self.made_by)
+
+    def test_old_rows_stay_as_they_are_and_new_ones_follow(self, table):
+        bigger = table.extend(["ä-longer", "A"], [[3, 3], [0, 0]], self.made_by)
+        assert bigger.item_ids.tolist() == ["b", "a", "c", "ä-longer", "A"]
+        assert bigger.codes[:3].tobytes() == table.codes.tobytes()
+        assert bigger.codes[3:].tolist() == [[3, 3], [0, 0]]
+        assert bigger.lookup(["A", "a"]).tolist() == [[0, 0], [2, 1]]
+        assert len(table) == 3
+        assert table.manifest == self.made_by
+
+    def test_the_manifest_lists_the_extensions(self, table, tmp_path):
+        bigger = table.extend([1, 2], [[0, 0], [0, 0]], self.made_by)
+        bigger = bigger.extend([3], [[0, 0]], {"note": "spring"}).extend([4], [[1, 1]])
+        assert bigger.manifest == {
+            **self.made_by,
+            "extensions": [
+                {"items": 2, "made_by": self.made_by},
+                {"items": 1, "made_by": {"note": "spring"}},
+                {"items": 1, "made_by": {}},
+            ],
+        }
+        bigger.save(tmp_path)
+        assert CodeTable.load(tmp_path) == bigger
+
+    def test_an_extension_can_be_repeated(self, table):
+        bigger = table.extend(["d", "b"], [[3, 3], [0, 3]], self.made_by)
+        assert bigger.item_ids.tolist() == ["b", "a", "c", "d"]
+        assert bigger.manifest["extensions"][0]["items"] == 1
+        assert bigger.extend(["b", "d"], [[0, 3], [3, 3]], self.made_by) == bigger
+
+    def test_an_empty_table_can_be_extended(self):
+        empty = CodeTable([], np.zeros((0, 2), int), 4)
+        assert empty.extend(["a"], [[1, 2]]).lookup(["a"]).tolist() == [[1, 2]]
+
+    def test_other_codes_of_an_item_are_an_error_that_names_it(self, table):
+        with pytest.raises(
+            ValueError,
+            match=r"^2 items are in the table of 3 already, with other codes\. "
+            r"Received: 'c', 'b'\. Old rows are never changed",
+        ):
+            table.extend(["x", "c", "a", "b"], [[0, 0], [1, 0], [2, 1], [1, 3]])
+
+    @pytest.mark.parametrize(
+        ("item_ids", "codes", "message"),
+        [
+            (["x"], [[0, 1, 2]], r"as the table, 2\. Received: 3\. Were they made by"),
+            (["x"], [[0, 4]], r"lie in \[0, 4\).*Received: 4 for item 'x'"),
+            (["x", "y"], [[0, 1]], "1 rows for 2 item_ids"),
+            (["b", "b"], [[0, 3], [0, 3]], "unique. Received more than once: 'b'"),
+        ],
+    )
+    def test_bad_rows_are_refused(self, table, item_ids, codes, message):
+        with pytest.raises(ValueError, match=message):
+            table.extend(item_ids, codes)
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"method": "vq"}, "method 'vq', the table has 'moc'"),
+            (
+                {"configuration": {"seed": 1, "hidden_units": (8, 4)}},
+                r"Received: configuration\['seed'\] 1, the table has 0\. Encode",
+            ),
+            ({"configuration": {"seed": 0}}, r"\['hidden_units'\] None, the table has"),
+            ({"fit": {"items": 4}}, r"fit\['items'\] 4, the table has 3"),
+            ({"versions": {"numpy": "2.1"}}, r"\['numpy'\] '2.1', the table has '2.0'"),
+            ({"indexer_sha256": "cd"}, "indexer_sha256 'cd', the table has 'ab12'"),
+        ],
+    )
+    def test_codes_of_another_indexer_are_refused(self, table, changed, told):
+        with pytest.raises(ValueError, match=r"another indexer than those.*" + told):
+            table.extend(["x"], [[0, 0]], {**self.made_by, **changed})
+        only_then = {k: v for k, v in self.made_by.items() if k not in changed}
+        assert len(table.extend(["x"], [[0, 0]], only_then)) == 4
+
+    def test_tuples_are_the_lists_that_json_makes_of_them(self, table):
+        configuration = {"seed": 0, "hidden_units": (8, 4)}
+        table.extend(["x"], [[0, 0]], {"configuration": configuration})
+
+    def test_earlier_extensions_tell_the_indexer_too(self):
+        table = CodeTable(["a"], [[0]], 2).extend(["b"], [[1]], {"method": "vq"})
+        with pytest.raises(ValueError, match="method 'moc', the table has 'vq'"):
+            table.extend(["c"], [[1]], {"method": "moc"})
+
+    def test_what_is_no_indexer_may_differ(self, table):
+        table.extend(["x"], [[0, 0]], {**self.made_by, "vectors_sha256": "1"}).extend(
+            ["y"], [[0, 0]], {**self.made_by, "vectors_sha256": "2"}
+        )
+
+    def test_a_shuffled_table_cannot_be_extended(self, table):
+        with pytest.raises(
+            ValueError, match=r"shuffled_seeds \[3\]\. Extend the table"
+        ):
+            table.shuffled(3).extend(["x"], [[0, 0]])
+        table.extend(["x"], [[0, 0]]).shuffled(3)

@@ -36,31 +36,40 @@ class CodeFeature:
 
     Attributes:
       name: key in the feature dictionary.
-      num_codebooks: N, codes of an item; each becomes a field of the ranker.
+      num_codebooks: N, codes of an item.
       codebook_size: K, different values of a code.
+      tables_per_code: embedding tables of a code; each is a field of the ranker.
     """
 
     name: str
     num_codebooks: int
     codebook_size: int
+    tables_per_code: int = 1
 
     def __post_init__(self) -> None:
-        if self.num_codebooks < 1 or self.codebook_size < 1:
+        if min(self.num_codebooks, self.codebook_size, self.tables_per_code) < 1:
             raise ValueError(
-                f"num_codebooks and codebook_size of {self.name!r} must be at least "
-                f"1. Received: {self.num_codebooks} and {self.codebook_size}."
+                f"num_codebooks, codebook_size and tables_per_code of {self.name!r} "
+                f"must be at least 1. Received: {self.num_codebooks}, "
+                f"{self.codebook_size} and {self.tables_per_code}."
             )
+
+    @property
+    def num_fields(self) -> int:
+        """Number of embeddings the codes of an example have."""
+        return self.num_codebooks * self.tables_per_code
 
     def check(self, table: CodeTable) -> None:
         """Raises ValueError unless `table` holds the codes this feature describes."""
-        have = (table.num_codebooks, table.codebook_size)
-        want = (self.num_codebooks, self.codebook_size)
+        have = (table.num_codebooks, table.codebook_size, table.tables_per_code)
+        want = (self.num_codebooks, self.codebook_size, self.tables_per_code)
         if have != want:
             raise ValueError(
                 f"The code table does not match the ranker's feature {self.name!r}: "
-                f"the ranker was made for {want[0]} codebooks of {want[1]} codes, "
-                f"the table has {have[0]} of {have[1]}. Train a ranker for this table "
-                "or load the table that the ranker was trained with."
+                f"the ranker was made for {want[0]} codebooks of {want[1]} codes, each "
+                f"with {want[2]} embedding tables, the table has {have[0]} of "
+                f"{have[1]}, each with {have[2]}. Train a ranker for this table or "
+                "load the table that the ranker was trained with."
             )
 
 
@@ -105,12 +114,14 @@ class Schema:
 
     @property
     def num_fields(self) -> int:
-        """Number of embeddings an example has: a code feature counts N."""
-        return len(self.categorical) + (self.codes.num_codebooks if self.codes else 0)
+        """Number of embeddings an example has: one for each table of each code."""
+        return len(self.categorical) + (self.codes.num_fields if self.codes else 0)
 
     def with_codes(self, table: CodeTable, name: str = "codes") -> "Schema":
         """This schema with a code feature for `table`."""
-        feature = CodeFeature(name, table.num_codebooks, table.codebook_size)
+        feature = CodeFeature(
+            name, table.num_codebooks, table.codebook_size, table.tables_per_code
+        )
         return dataclasses.replace(self, features=(*self.features, feature))
 
     def example_batch(self) -> dict[str, np.ndarray]:

@@ -31,6 +31,7 @@ def index_items(
         items.item_ids,
         indexer.encode(items.vectors),
         indexer.codebook_size,
+        tables_per_code=indexer.tables_per_code,
         manifest={
             **indexer.describe(),
             **(manifest or {}),

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf._artefact import (
+    MANIFEST,
     ArtefactError,
     check_replaceable,
     plain_json,
@@ -78,7 +79,7 @@ class FitCheckpoint(keras.callbacks.Callback):
         try:
             check_replaceable(folder, _KIND)
         except ArtefactError:
-            manifest = folder / "manifest.json"
+            manifest = folder / MANIFEST
             ours = f'"kind": "{_KIND}"'
             if not manifest.is_file() or ours not in manifest.read_text(
                 encoding="utf-8", errors="replace"

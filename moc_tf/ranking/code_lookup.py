@@ -81,6 +81,7 @@ class CodeLookup(keras.layers.Layer):
                 "codes": self._table.codes.tolist(),
                 "codebook_size": self._table.codebook_size,
                 "manifest": self._table.manifest,
+                "tables_per_code": self._table.tables_per_code,
             },
         }
 

@@ -44,7 +44,9 @@ class FieldEmbeddings(keras.layers.Layer):
         check, as it drops every assertion.
     """
 
-    first_id = 0  # of every field; SemanticIdEmbedding starts one lower
+    # What SemanticIdEmbedding does otherwise.
+    first_id = 0  # of every table
+    tables_per_id = 1
 
     def __init__(
         self,
@@ -84,14 +86,17 @@ class FieldEmbeddings(keras.layers.Layer):
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """Looks up `ids`."""
-        expected = (None, len(self.vocabulary_sizes))
+        num_tables = len(self.vocabulary_sizes)
+        expected = (None, num_tables // self.tables_per_id)
         if not ids.dtype.is_integer or not ids.shape.is_compatible_with(expected):
             raise ValueError(
-                f"Layer {self.name!r} has {expected[1]} tables and expects integers of "
+                f"Layer {self.name!r} has {num_tables} tables and expects integers of "
                 f"shape [batch, {expected[1]}]. Received: {ids.dtype.name} of shape "
                 f"{ids.shape}."
             )
         ids = tf.cast(tf.ensure_shape(ids, expected), tf.int64)
+        if self.tables_per_id > 1:
+            ids = tf.repeat(ids, self.tables_per_id, axis=1)
         with tf.control_dependencies([self._assert_inside(ids)]):
             rows = ids + (self._offsets - self.first_id)
         return tf.nn.embedding_lookup(self.embeddings, rows)
@@ -133,13 +138,15 @@ class FieldEmbeddings(keras.layers.Layer):
 
 @keras.utils.register_keras_serializable(package="moc_tf")
 class SemanticIdEmbedding(FieldEmbeddings):
-    """Embeds semantic IDs: every codebook has a table of its own.
+    """Embeds semantic IDs: every codebook has a table of its own, or several.
 
     A table has one row for each of the K codes and one, the first, for -1, an item
-    without codes. Parameters: num_codebooks * (codebook_size + 1) * embedding_dim.
+    without codes. Parameters: num_codebooks * tables_per_code * (codebook_size + 1) *
+    embedding_dim.
 
     Source: Zhang et al., "Towards Scalable Semantic Representation for
-    Recommendation", arXiv:2410.09560, which has no row for -1.
+    Recommendation", arXiv:2410.09560, which has no row for -1. Several tables a code
+    are Multi-Embedding, which it compares with.
 
     Example:
       >>> layer = SemanticIdEmbedding(7, codebook_size=256, embedding_dim=16)
@@ -152,12 +159,14 @@ class SemanticIdEmbedding(FieldEmbeddings):
       embedding_dim: d, the size of an embedding.
       embeddings_initializer: of the weight; None is a normal distribution with
         standard deviation 0.01.
+      tables_per_code: tables of each codebook, all different.
 
     Call arguments:
       codes: integers [batch, num_codebooks] in [-1, codebook_size).
 
     Returns:
-      float32 [batch, num_codebooks, embedding_dim].
+      float32 [batch, num_codebooks * tables_per_code, embedding_dim]: first what all
+      tables of the first codebook say, then those of the second, and so on.
 
     Raises:
       ValueError: if `codes` are not integers or have another shape.
@@ -172,21 +181,23 @@ class SemanticIdEmbedding(FieldEmbeddings):
         codebook_size: int,
         embedding_dim: int,
         embeddings_initializer: Any = None,
+        tables_per_code: int = 1,
         **kwargs: Any,
     ):
-        if num_codebooks < 1 or codebook_size < 1:
+        if min(num_codebooks, codebook_size, tables_per_code) < 1:
             raise ValueError(
-                "num_codebooks and codebook_size must be at least 1. Received: "
-                f"{num_codebooks} and {codebook_size}."
+                "num_codebooks, codebook_size and tables_per_code must be at least 1. "
+                f"Received: {num_codebooks}, {codebook_size} and {tables_per_code}."
             )
         super().__init__(
-            [codebook_size + 1] * num_codebooks,
+            [codebook_size + 1] * (num_codebooks * tables_per_code),
             embedding_dim,
             embeddings_initializer,
             **kwargs,
         )
         self.num_codebooks = num_codebooks
         self.codebook_size = codebook_size
+        self.tables_per_code = self.tables_per_id = tables_per_code
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -196,4 +207,5 @@ class SemanticIdEmbedding(FieldEmbeddings):
             **config,
             "num_codebooks": self.num_codebooks,
             "codebook_size": self.codebook_size,
+            "tables_per_code": self.tables_per_code,
         }

@@ -16,8 +16,8 @@ from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
 class SchemaEmbeddings(keras.layers.Layer):
     """Embeds features as the fields of a ranker, in the order of the schema.
 
-    A categorical feature is one field. The code feature is N fields, which the fusion
-    mixes; without a code feature there is no fusion.
+    A categorical feature is one field. The code feature is one for each table of each
+    of its N codes, and the fusion mixes them; without a code feature there is none.
 
     Args:
       schema: the features.
@@ -84,6 +84,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 schema.codes.codebook_size,
                 embedding_dim,
                 embeddings_initializer,
+                schema.codes.tables_per_code,
                 name="codes",
             )
 

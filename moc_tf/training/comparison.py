@@ -37,7 +37,8 @@ class Method:
 
     Attributes:
       name: "none" (no codes), an indexing method, or the name of a given code table.
-      num_codes: N; 0 for "none".
+      num_codes: N, fields that the ranker gets; 0 for "none". "me" has one code an
+        item in N tables.
       variant: "" or "shuffled": the codes dealt out to other items, which keeps
         capacity and takes away meaning.
     """
@@ -227,10 +228,11 @@ class Comparison:
     def _check(self, method: Method) -> None:
         """Raises ValueError unless `method` can be run."""
         if table := self._tables.get(method.name):
-            if table.num_codebooks != method.num_codes:
+            fields = table.num_codebooks * table.tables_per_code
+            if fields != method.num_codes:
                 raise ValueError(
                     f"Method {method.name!r} must have as many codes as its table, "
-                    f"{table.num_codebooks}. Received: {method.num_codes}."
+                    f"{fields}. Received: {method.num_codes}."
                 )
         elif method.num_codes:
             make_indexer(method.name, **self._indexer_config(method, seed=0))

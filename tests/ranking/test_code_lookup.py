@@ -44,6 +44,9 @@ def test_the_table_comes_back_from_the_configuration(table, item_ids):
     twin = keras.layers.deserialize(keras.layers.serialize(layer))
     assert twin.table == table
     assert twin.name == "lookup"
+    repeated = CodeTable(["a"], [[0]], 4, tables_per_code=3)
+    config = CodeLookup(repeated).get_config()
+    assert CodeLookup.from_config(config).table == repeated
     np.testing.assert_array_equal(twin(item_ids), layer(item_ids))
 
 

@@ -46,6 +46,47 @@ def test_codes_read_their_codebook_and_minus_one_its_first_row():
     assert layer(codes).numpy()[..., 0].tolist() == [[1.0, 7.0], [0.0, 4.0]]
 
 
+@given(st.integers(1, 3), st.integers(1, 4), st.data())
+@settings(deadline=None, max_examples=15)
+def test_several_tables_a_code_are_the_code_repeated_by_hand(n, tables, data):
+    code = st.integers(-1, 3)
+    row = st.lists(code, min_size=n, max_size=n)
+    codes = np.array(data.draw(st.lists(row, min_size=1, max_size=4)))
+    layer = SemanticIdEmbedding(n, 4, embedding_dim=2, tables_per_code=tables)
+    numbered(layer, tf.constant(codes))
+    weight = layer.embeddings.numpy().reshape(n, tables, 5, 2)
+    expected = [
+        [weight[c, t, row[c] + 1] for c in range(n) for t in range(tables)]
+        for row in codes
+    ]
+    np.testing.assert_array_equal(layer(tf.constant(codes)), expected)
+
+
+def test_each_table_of_a_code_learns_by_itself():
+    layer = SemanticIdEmbedding(2, 3, embedding_dim=1, tables_per_code=3)
+    codes = tf.constant([[2, -1]])
+    layer(codes)
+    assert layer.count_params() == 2 * 3 * (3 + 1)
+    weights = tf.constant([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(codes) * weights)
+    gradient = tf.convert_to_tensor(tape.gradient(loss, layer.embeddings))
+    assert gradient.numpy().reshape(2, 3, 4).tolist() == [
+        [[0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 3]],  # code 2 is row 3
+        [[4, 0, 0, 0], [5, 0, 0, 0], [6, 0, 0, 0]],  # no code is row 0
+    ]
+
+
+def test_with_several_tables_there_is_still_one_input_a_code():
+    layer = SemanticIdEmbedding(2, 3, 1, tables_per_code=3, name="codes")
+    message = r"'codes' has 6 tables.*\[batch, 2\].*int32 of shape \(1, 6\)"
+    with pytest.raises(ValueError, match=message):
+        layer(tf.zeros([1, 6], tf.int32))
+    layer(tf.zeros([1, 2], tf.int32))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)at least -1.*3"):
+        layer(tf.constant([[0, 3]]))
+
+
 def test_parameters_are_one_weight_with_a_row_for_each_id():
     fields = FieldEmbeddings([10, 3], embedding_dim=4)
     codes = SemanticIdEmbedding(7, codebook_size=256, embedding_dim=16)
@@ -132,8 +173,12 @@ def test_ids_that_are_no_integers_raise():
         (lambda: FieldEmbeddings([], 2), r"vocabulary_sizes.*Received: \[\]"),
         (lambda: FieldEmbeddings([3, 0], 2), r"vocabulary_sizes.*\[3, 0\]"),
         (lambda: FieldEmbeddings([3], 0), "embedding_dim.*Received: 0"),
-        (lambda: SemanticIdEmbedding(0, 4, 2), "num_codebooks.*Received: 0 and 4"),
-        (lambda: SemanticIdEmbedding(2, 0, 2), "codebook_size.*Received: 2 and 0"),
+        (lambda: SemanticIdEmbedding(0, 4, 2), "num_codebooks.*Received: 0, 4 and 1"),
+        (lambda: SemanticIdEmbedding(2, 0, 2), "codebook_size.*Received: 2, 0 and 1"),
+        (
+            lambda: SemanticIdEmbedding(2, 4, 2, tables_per_code=0),
+            "tables_per_code.*Received: 2, 4 and 0",
+        ),
     ],
 )
 def test_bad_sizes_raise(make, message):
@@ -146,6 +191,7 @@ def test_bad_sizes_raise(make, message):
     [
         FieldEmbeddings([3, 5], 2, "ones", name="a"),
         SemanticIdEmbedding(2, 4, 3, keras.initializers.RandomUniform(-1, 1), name="b"),
+        SemanticIdEmbedding(2, 4, 3, tables_per_code=5, name="c"),
     ],
 )
 def test_a_layer_comes_back_from_its_configuration(layer):

@@ -28,6 +28,21 @@ def test_fields_stand_in_the_order_of_the_schema(place):
     np.testing.assert_array_equal(outputs, np.stack(expected, axis=1))
 
 
+def test_the_tables_of_a_code_are_fields_side_by_side():
+    repeated = CodeFeature("codes", 2, 4, tables_per_code=3)
+    schema = Schema((USER, repeated, BRAND))
+    layer = SchemaEmbeddings(schema, 2)
+    outputs = layer(FEATURES).numpy()
+    assert outputs.shape == (3, schema.num_fields, 2) == (3, 8, 2)
+    tables = layer.codes.embeddings.numpy().reshape(2, 3, 5, 2)
+    for field, (code, table) in enumerate(np.ndindex(2, 3), start=1):
+        rows = FEATURES["codes"].numpy()[:, code] + 1
+        np.testing.assert_array_equal(outputs[:, field], tables[code, table, rows])
+    np.testing.assert_array_equal(
+        outputs[:, 7], layer.fields.embeddings.numpy()[[5 + 2, 5 + 0, 5 + 1]]
+    )
+
+
 def test_the_fusion_mixes_the_codes_alone():
     schema = Schema((USER, CODES, BRAND))
     layer = SchemaEmbeddings(schema, 3, "self_gating", "uniform")
