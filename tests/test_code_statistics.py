@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from sklearn.metrics import (
     adjusted_mutual_info_score,
-    mutual_info_score,
     normalized_mutual_info_score,
 )
 
@@ -152,20 +151,20 @@ def test_one_item_has_figures():
     found = measure_codes(np.array([[2, 0]]), 4)
     assert found.items_by_bucket == (1,)
     assert found.perplexity == (1, 1)
+    assert found.dead_codes == (3, 3)
     assert found.chance_nmi == 1  # a constant says all there is to say of another
 
 
 def test_nmi_of_many_items_is_that_of_a_sample(monkeypatch):
     monkeypatch.setattr(code_statistics, "_NMI_ROWS", 400)
-    # What related codebooks have in common, the halves of the items have not.
     codes = random_codes(items=4_000, num_codebooks=2, size=4)
     codes[2_000:, 1] = codes[2_000:, 0]
     found = measure_codes(codes, 4)
-    whole = mutual_info_score(*codes.T)
-    sampled = found.mean_nmi * math.log(4)
+    whole = normalized_mutual_info_score(*codes.T)
     assert found.items == sum(found.items_by_bucket) == 4_000
-    assert sampled != pytest.approx(whole, rel=1e-6)
-    assert sampled == pytest.approx(whole, rel=0.35)
+    assert found.mean_nmi != pytest.approx(whole, rel=1e-6)
+    # Those of one half have nothing in common, of the other all.
+    assert found.mean_nmi == pytest.approx(whole, rel=0.35)
     assert measure_codes(codes, 4) == found
 
 
@@ -212,6 +211,13 @@ def test_unrelated_code_sets_have_the_stability_of_chance():
     assert found.mean_nmi > 0.05
     assert found.mean_nmi == pytest.approx(found.chance_nmi, abs=0.02)
     assert found.mean_ami == pytest.approx(0, abs=0.02)
+
+
+def test_chance_is_matched_as_the_codes_are():
+    codes, other = random_codes(size=16), random_codes(size=16, seed=1)
+    dealt_out = np.random.default_rng(0).permutation(other)
+    expected = measure_stability(codes, dealt_out).mean_nmi
+    assert measure_stability(codes, other).chance_nmi == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

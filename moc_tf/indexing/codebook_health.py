@@ -156,13 +156,12 @@ class CodebookHealth(keras.callbacks.Callback):
     def _write(
         self, epoch: int, counts: np.ndarray, figures: Mapping[str, np.ndarray]
     ) -> None:
+        # At its end this flushes, so that nothing that follows takes the figures along.
         with self._writer.as_default(step=epoch):
             for n in range(len(counts)):
                 for name in _MEASURES:
                     tf.summary.scalar(f"{name}/codebook_{n}", figures[name][n])
                 tf.summary.histogram(f"uses_of_a_code/codebook_{n}", counts[n])
-        # What raises next, or kills the process, shall not take this along.
-        self._writer.flush()
 
     def _diverged(self, seen: str) -> DivergedError:
         return DivergedError(

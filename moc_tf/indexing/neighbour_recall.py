@@ -47,7 +47,6 @@ class NeighbourSample:
         """Takes in the vectors [rows, X] and codes [rows, N] of a batch."""
         if not self._seen:
             self._reserve(vectors.shape[1], codes.shape[1], codes.dtype)
-        rows = np.arange(self._seen, self._seen + len(vectors))
         self._seen += len(vectors)
         # The rows with the smallest random keys are a uniform sample of all so far.
         keys = self._random.random(len(vectors))
@@ -57,26 +56,24 @@ class NeighbourSample:
         new = chosen[chosen >= places] - places
         free = np.setdiff1d(np.arange(places), chosen)
         self._keys[free] = keys[new]
-        self._rows[free] = rows[new]
         self._vectors[free] = vectors[new]
         self._codes[free] = codes[new]
 
     def _reserve(self, width: int, num_codebooks: int, dtype: np.dtype) -> None:
         places = self._size or min(_ITEMS, _SAMPLE_VALUES // width)
         self._keys = np.full(places, np.inf)
-        self._rows = np.empty(places, np.int64)
         # Memory that no row reaches is never touched.
         self._vectors = np.empty([places, width], np.float32)
         self._codes = np.empty([places, num_codebooks], dtype)
 
     def recall(self) -> NeighbourRecall:
         """Compares the neighbours of up to 1,000 items of the sample."""
-        taken = np.flatnonzero(np.isfinite(self._keys))
-        taken = taken[np.argsort(self._rows[taken])]
-        items = len(taken)
+        items = min(self._seen, len(self._keys))
         if items == 1:
             return NeighbourRecall(None, None, items)
-        queries = np.sort(np.argsort(self._keys[taken])[:_QUERIES])
+        # In the order of their keys, so that any first of them are a sample again.
+        taken = np.argsort(self._keys)[:items]
+        queries = np.arange(min(items, _QUERIES))
         neighbours = min(_NEIGHBOURS, items - 1)
         return NeighbourRecall(
             neighbour_recall(
