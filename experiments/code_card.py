@@ -45,12 +45,18 @@ def _provenance(table: CodeTable) -> str:
     made_by = [str(manifest.get("method", "not recorded"))]
     if "seed" in settings:
         made_by.append(f"seed {settings['seed']}")
-    if manifest.get("tables_per_code", 1) > 1:
-        made_by.append(f"{manifest['tables_per_code']} tables a code")
+    if table.tables_per_code > 1:
+        made_by.append(f"{table.tables_per_code} tables a code")
     if "items" in fit:
         made_by.append(f"fitted on {fit['items']:,} items")
     if "seconds" in fit:
         made_by[-1] += f" in {fit['seconds']:.1f} s"
+    if extensions := manifest.get("extensions"):
+        items = sum(extension["items"] for extension in extensions)
+        made_by.append(
+            f"then extended by {items:,} items, which relative error and neighbour "
+            "recall leave out"
+        )
     if seeds := manifest.get("shuffled_seeds"):
         made_by.append(f"then dealt out to other items, seeds {seeds}")
     vectors = [

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from moc_tf.code_statistics import CodeStatistics, measure_codes
-from moc_tf.code_statistics import perplexity as perplexity
 from moc_tf.indexing.neighbour_recall import NeighbourSample
 
 

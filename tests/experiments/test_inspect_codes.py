@@ -131,6 +131,14 @@ def test_the_card_of_shuffled_codes_claims_nothing_of_the_vectors():
     assert "neighbour recall" not in card
 
 
+def test_the_card_tells_of_later_items_and_of_several_tables_a_code():
+    table = CodeTable(IDS, CODES, 4, MANIFEST, tables_per_code=7)
+    card = " ".join(code_card(table.extend(["oil"], [[1, 1, 1]], MANIFEST)).split())
+    assert "3 x 4 codes of 7 items" in card
+    assert "seed 5, 7 tables a code, fitted on" in card
+    assert "then extended by 1 items, which relative error" in card
+
+
 def test_one_codebook_has_no_redundancy():
     card = code_card(CodeTable(IDS, np.array(CODES)[:, :1], 4))
     assert "NMI" not in card
