@@ -226,9 +226,8 @@ def test_residual_levels_start_in_what_is_left():
         left = left - codes[nearest]
 
 
-@pytest.mark.parametrize("update", ["gradient", "ema"])
-def test_in_the_warm_up_codebooks_wait(update, vectors):
-    _, watch = fit_watched(vectors, epochs=4, warmup_epochs=2, codebook_update=update)
+def test_in_the_warm_up_codebooks_wait(vectors):
+    _, watch = fit_watched(vectors, epochs=4, warmup_epochs=2)
     name = "quantizer/codebooks"
     initial = watch.before[0][name]
     for epoch in range(2):
@@ -238,7 +237,7 @@ def test_in_the_warm_up_codebooks_wait(update, vectors):
         assert np.abs(moved).max() > 1e-4
     assert {"commitment", "usage", "perplexity"} <= set(watch.logs[2])
     # The start: centroids of the latents that the warm-up has ended with.
-    model = autoencoder(codebook_update=update)
+    model = autoencoder()
     for weight in model.weights:
         key = weight.name.removesuffix(":0")
         if key in watch.after[1] and key not in ("total", "count"):
