@@ -11,7 +11,7 @@ WORKDIR ?= runs/quickstart
 help:
 	@echo "make quickstart  both stages on the planted benchmark, under 90 seconds"
 	@echo "make test        the test suite"
-	@echo "make test-slow   its slow tests: fits on several workers"
+	@echo "make test-slow   its slow tests: fits on two workers, more kills"
 	@echo "make benchmark   rates of the data pipeline, alone and with a model"
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff's formatting and fixes"

@@ -44,6 +44,8 @@ class CodeAutoencoder(keras.Model):
         super().__init__(name="code_autoencoder")
         self.config = config
         self.warming = False
+        # Logs are means over all workers already, and would else be summed over them.
+        self.distribute_reduction_method = "first"
         widths = config.hidden_units
         sequence = np.random.SeedSequence(config.seed)
         seeds = iter(sequence.generate_state(2 * len(widths) + 3).tolist())

@@ -3,13 +3,19 @@ import math
 import numpy as np
 import pytest
 
-from moc_tf.indexing import AutoencoderConfig, make_indexer
+from moc_tf.indexing import (
+    AutoencoderConfig,
+    ParallelQuantizer,
+    ResidualQuantizer,
+    make_indexer,
+)
 
 INTEGERS = {
     "num_codebooks": 1,
     "codebook_size": 2,
     "codebook_dim": 1,
     "epochs": 1,
+    "warmup_epochs": 0,
     "batch_size": 1,
     "seed": 0,
 }
@@ -59,12 +65,93 @@ def test_hidden_units_may_come_as_a_list_as_from_json():
     assert hash(config) == hash(AutoencoderConfig(hidden_units=(8, 4)))
 
 
-def test_latents_are_projected_or_shared():
+CHOICES = {
+    "quantizer": ("parallel", "residual"),
+    "latent": ("projected", "shared"),
+    "decoder": ("shared", "per_codebook"),
+    "distance": ("l2", "cosine"),
+    "codebook_update": ("gradient", "ema"),
+    "estimator": ("straight_through", "rotation"),
+    "codebook_start": ("kmeans", "sample"),
+    "dead_codes": ("replace", "keep"),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_go_by_name(name):
+    for choice in CHOICES[name]:
+        latent = {"latent": "shared"} if choice == "residual" else {}
+        config = AutoencoderConfig(**{**latent, name: choice})
+        assert getattr(config, name) == choice
+    for bad in ("both", "", None, 1):
+        message = rf"^{name} must be one of .*{CHOICES[name][0]}.*Received: {bad!r}\.$"
+        with pytest.raises(ValueError, match=message):
+            AutoencoderConfig(**{name: bad})
+
+
+@pytest.mark.parametrize("bad", [0, 1, 1.5, -0.1, math.nan, "slow", None])
+def test_the_decay_lies_between_zero_and_one(bad):
+    assert AutoencoderConfig(ema_decay=0.5).ema_decay == 0.5
     with pytest.raises(
         ValueError,
-        match=r"latent must be one of .'projected', 'shared'.\. Received: 'both'",
+        match=rf"^ema_decay must be a number between 0 and 1\. Received: {bad!r}",
     ):
-        AutoencoderConfig(latent="both")
+        AutoencoderConfig(ema_decay=bad)
+
+
+def test_the_warm_up_leaves_epochs_for_the_codebooks():
+    assert AutoencoderConfig(epochs=5, warmup_epochs=4).warmup_epochs == 4
+    with pytest.raises(
+        ValueError, match=r"must leave epochs .*Received: warmup_epochs=5, epochs=5\."
+    ):
+        AutoencoderConfig(epochs=5, warmup_epochs=5)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"latent": "projected"}, {"decoder": "per_codebook"}, {"distance": "cosine"}],
+)
+def test_residual_levels_add_up_in_one_latent_space(option):
+    options = {"quantizer": "residual", "latent": "shared", **option}
+    (value,) = option.values()
+    with pytest.raises(ValueError, match=rf"one latent space.*Received: .*{value}"):
+        AutoencoderConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("method", "option", "advice"),
+    [
+        ("vq", {"num_codebooks": 2}, "use 'moc' for more"),
+        ("moc", {"quantizer": "residual"}, "use method 'rq_vae'"),
+        ("me", {"quantizer": "residual"}, "has one codebook"),
+        ("rq_vae", {"quantizer": "parallel"}, "use method 'moc'"),
+        ("rq_vae", {"latent": "projected"}, "share one latent"),
+    ],
+)
+def test_what_the_name_of_a_method_fixes_stays(method, option, advice):
+    ((name, value),) = option.items()
+    with pytest.raises(ValueError, match=rf"{advice}.*Received: {name}={value!r}\."):
+        make_indexer(method, **option)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"distance": "l1"}, r"distance must be one of .*Received: 'l1'"),
+        ({"estimator": "none"}, r"estimator must be one of .*Received: 'none'"),
+        ({"codebook_update": "sgd"}, r"codebook_update must be one.*Received: 'sgd'"),
+        ({"ema_decay": 1.0}, r"ema_decay must be in \(0, 1\)\. Received: 1\.0"),
+    ],
+)
+def test_quantizers_check_their_choices_too(option, message):
+    for quantizer in (ParallelQuantizer, ResidualQuantizer):
+        with pytest.raises(ValueError, match=message):
+            quantizer(2, 3, 4, **option)
+
+
+def test_residual_quantizers_have_one_distance():
+    with pytest.raises(ValueError, match=r"distance 'l2'\. Received: 'cosine'"):
+        ResidualQuantizer(2, 3, 4, distance="cosine")
 
 
 @pytest.mark.parametrize("options", [{"num_codebooks": 1}, {"latent": "shared"}])

@@ -21,7 +21,6 @@ CASES = {
     "gradient": {"method": "moc", "diversity_weight": 0.1},
     "ema": {"method": "moc", "codebook_update": "ema", "ema_decay": 0.9},
     "levels": {"method": "rq_vae", "warmup_epochs": 1},
-    "residual_ema": {"method": "rq_vae", "codebook_update": "ema", "ema_decay": 0.9},
 }
 
 
