@@ -3,15 +3,17 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+VENV_TEXT := .venv-text
 RUN := $(VENV)/bin/python
 WORKDIR ?= runs/quickstart
 
-.PHONY: help quickstart test test-slow lint format benchmark clean
+.PHONY: help quickstart test test-slow test-text lint format benchmark clean
 
 help:
 	@echo "make quickstart  both stages on the planted benchmark, under 90 seconds"
 	@echo "make test        the test suite"
 	@echo "make test-slow   its slow tests: fits on several workers"
+	@echo "make test-text   the tests of embedding texts, in an environment with PyTorch"
 	@echo "make benchmark   rates of the data pipeline, alone and with a model"
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff's formatting and fixes"
@@ -26,6 +28,9 @@ test: $(VENV)/.dev
 test-slow: $(VENV)/.dev
 	$(RUN) -m pytest -m slow
 
+test-text: $(VENV_TEXT)/.text
+	HF_HUB_OFFLINE=1 $(VENV_TEXT)/bin/python -m pytest -m text
+
 benchmark: $(VENV)/.runtime
 	$(RUN) -m experiments.benchmark
 
@@ -38,9 +43,9 @@ format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(VENV_TEXT)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"moc_tf needs Python 3.11, and {sys.executable} is {v[0]}.{v[1]}: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+	$(PYTHON) -m venv --clear $(@:/bin/python=) || { rm -rf $(@:/bin/python=); exit 1; }
 
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -50,5 +55,10 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+$(VENV_TEXT)/.text: requirements.txt requirements-dev.txt requirements-text.txt | $(VENV_TEXT)/bin/python
+	$(VENV_TEXT)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements.txt -r requirements-dev.txt -r requirements-text.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_TEXT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
