@@ -1,6 +1,6 @@
 r"""Texts of items to item vectors, through an encoder of sentence-transformers.
 
-    python -m experiments.embed_items --encoder=intfloat/e5-base-v2 \
+    python -m experiments.embed_items --encoder=all-mpnet-base-v2 \
         --dataset=amazon/beauty --data_dir=/path/to/amazon2014 --out=runs/beauty.npz
     python -m experiments.embed_items --encoder=/path/to/encoder --items=items.jsonl \
         --template='{name} | Made by {maker} | {notes:.500}' --out=runs/items.npz
