@@ -270,11 +270,13 @@ def _texts_sha256(item_ids: np.ndarray, texts: Sequence[str]) -> str:
 
 
 def _package_versions() -> dict[str, str]:
-    return {"moc_tf": __version__} | {
-        package: importlib.metadata.version(package)
-        for module, package in _PACKAGES.items()
-        if module in sys.modules
-    }
+    versions = {"moc_tf": __version__}
+    for module, package in _PACKAGES.items():
+        if module in sys.modules:
+            # A module may lie on the path without being installed.
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def _manifest_path(path: Path) -> Path:

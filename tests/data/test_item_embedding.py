@@ -94,6 +94,12 @@ class TestWholeRun:
         assert manifest["package_versions"]["numpy"] == np.__version__
         assert "moc_tf" in manifest["package_versions"]
 
+    def test_a_module_that_is_not_installed_has_no_version(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "llm2vec", object())
+        embed(tmp_path / "items.npz")
+        manifest = json.loads((tmp_path / "items.npz.manifest.json").read_text())
+        assert "llm2vec" not in manifest["package_versions"]
+
     def test_nothing_else_is_left(self, tmp_path):
         embed(tmp_path / "a.npz")
         embed(tmp_path / "b.npy")
