@@ -6,6 +6,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from moc_tf.data import load_item_vectors
+
 README = pathlib.Path(__file__).parents[1] / "README.md"
 
 
@@ -19,17 +21,25 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
         "item_id": random.choice(item_ids, rows),
         "clicked": random.integers(2, size=rows).astype(np.float32),
     }
+    pathlib.Path("items.jsonl").write_text(
+        '{"item_id": "a", "title": "Soap", "brand": "Dove"}\n{"item_id": "b", "title": "Tea"}\n'
+    )
     namespace = {
+        "llm": lambda texts: np.array([[len(text), 1.0] for text in texts]),
         "item_ids": item_ids,
         "vectors": random.standard_normal((items, 48)).astype(np.float32),
         "new_vectors": random.standard_normal((3, 48)).astype(np.float32),
         "train": tf.data.Dataset.from_tensor_slices(clicks).batch(128),
     }
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         exec(compile(block, str(README), "exec"), namespace)
     assert namespace["codes_of_new_items"].shape == (3, 7)
+    embedded = load_item_vectors("items.npz")
+    assert embedded.item_ids.tolist() == ["a", "b"]
+    expected = np.array([len("Tea"), 1]) / 10**0.5  # no brand, and unit length
+    np.testing.assert_allclose(embedded.vectors[1], expected, atol=1e-3)
     ranker, schema = namespace["ranker"], namespace["schema"]
     assert ranker(schema.example_batch()).shape == (1,)
 
