@@ -175,8 +175,9 @@ def test_a_checkpoint_of_another_fit_is_replaced(other, unbroken, tmp_path):
         options["commitment_cost"] = 0.5
     indexer, watch = fit(folder, vectors, **options)
     assert watch.begun == list(range(EPOCHS))
-    assert_same(indexer, fit(None, vectors, **options)[0], tmp_path)
     assert state(folder)[1] == EPOCHS
+    if other == "settings":
+        assert_same(indexer, fit(None, vectors, **options)[0], tmp_path)
 
 
 def spoil_an_array(folder):
