@@ -31,6 +31,8 @@ LEVELS = {
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 # Loading TensorFlow Datasets takes seconds, which only those who use it shall wait.
 TFDS_BUILDER = "moc_tf.data.amazon"
+# Apache Beam is for those alone who encode a catalogue on it.
+BEAM_MODULES = "moc_tf.indexing.beam_"
 
 
 class Import(NamedTuple):
@@ -89,6 +91,11 @@ def fault(module: str, found: Import) -> str | None:
         is_within(target, keras) for keras in ("keras", "tf_keras", "tensorflow.keras")
     ):
         return "keras comes from moc_tf._keras"
+    if not module.startswith(BEAM_MODULES):
+        if is_within(target, "apache_beam"):
+            return f"only {BEAM_MODULES}* import Beam"
+        if found.at_top and target.startswith(BEAM_MODULES):
+            return "it needs Apache Beam: import it where it is used"
     if found.at_top:
         if is_within(target, "tensorflow_datasets") and module != TFDS_BUILDER:
             return f"only {TFDS_BUILDER} imports it at its top"
@@ -176,6 +183,12 @@ def test_every_part_is_there_and_read():
         ("data/x.py", "try:\n  import tensorflow_datasets\nfinally: 1", "at its top"),
         ("data/x.py", "from moc_tf.data.amazon import y", "import it where it is used"),
         ("data/x.py", "from .amazon import y", "import it where it is used"),
+        (
+            "indexing/x.py",
+            "def f():\n  import apache_beam.io",
+            "moc_tf.indexing.beam_*",
+        ),
+        ("indexing/x.py", "from .beam_x import f", "it needs Apache Beam: import it"),
         ("data/helpers.py", "", "'helpers' does not say what is in it"),
         ("ranking/utils/x.py", "", "'utils' does not say what is in it"),
         ("../experiments/common.py", "", "'common' does not say what is in it"),
@@ -199,6 +212,8 @@ def test_a_wrong_import_or_name_is_found(tmp_path, file, source, wrong):
         ("ranking/x.py", "import tensorflow as tf\nfrom moc_tf._keras import keras"),
         ("training/x.py", "from moc_tf import indexing\nimport moc_tf.ranking.x"),
         ("_keras.py", "from tensorflow import keras"),
+        ("indexing/beam_x.py", "import apache_beam\nfrom .beam_y import f"),
+        ("../experiments/x.py", "def f():\n  from moc_tf.indexing.beam_x import g"),
         ("__init__.py", "from moc_tf import data, training"),
         ("../experiments/x.py", "from absl import flags\nimport moc_tf"),
         ("../experiments/x.py", "from experiments import y\nfrom . import z"),

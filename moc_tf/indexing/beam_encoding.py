@@ -11,8 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
+
+try:
+    import apache_beam as beam
+except ImportError as error:
+    raise ImportError(
+        "Encoding a catalogue on Apache Beam needs apache-beam: pip install -r "
+        "requirements-beam.txt, in an environment of its own."
+    ) from error
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineState

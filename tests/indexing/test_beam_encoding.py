@@ -281,17 +281,6 @@ def test_the_number_of_workers_is_told_to_the_runner(flags, direct):
     assert unchanged.direct_num_workers == 1
 
 
-def test_help_explains_the_binary():
-    process = subprocess.run(
-        [sys.executable, "-m", "experiments.encode_catalogue", "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert "python -m experiments.encode_catalogue" in process.stdout
-    assert "gs://" in process.stdout
-
-
 @pytest.fixture(scope="module")
 def depot():
     """A file system of Beam, depot://, that keeps objects as object stores do.
