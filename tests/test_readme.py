@@ -22,7 +22,8 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
         "clicked": random.integers(2, size=rows).astype(np.float32),
     }
     pathlib.Path("items.jsonl").write_text(
-        '{"item_id": "a", "title": "Soap", "brand": "Dove"}\n{"item_id": "b", "title": "Tea"}\n'
+        '{"item_id": "a", "title": "Soap", "brand": "Dove"}\n'
+        '{"item_id": "b", "title": "Tea"}\n'
     )
     namespace = {
         "llm": lambda texts: np.array([[len(text), 1.0] for text in texts]),
