@@ -192,14 +192,17 @@ class OptimizedProductIndexer(ProductIndexer):
         import faiss
 
         columns = self._padded(tf.constant(sample)).numpy()
+        # Of fewer rows than columns faiss writes beyond its memory. The best rotation
+        # of all rows taken twice is that of the rows.
+        rows = np.tile(columns, (-(-columns.shape[1] // len(columns)), 1))
         matrix = faiss.OPQMatrix(columns.shape[1], self.codes_per_item)
         # Its own would have 256 codes. faiss keeps a pointer, so the name is needed.
-        quantizer = self._quantizer(columns, verbose)
+        quantizer = self._quantizer(rows, verbose)
         matrix.pq = quantizer
         matrix.niter = self.config.rotation_iterations
-        matrix.max_train_points = len(columns)
+        matrix.max_train_points = len(rows)
         matrix.verbose = verbose > 0
-        matrix.train(columns)
+        matrix.train(rows)
         rotation = faiss.vector_to_array(matrix.A)
         return {
             "rotation": rotation.reshape(matrix.d_out, matrix.d_in),
@@ -240,6 +243,8 @@ class ResidualKMeansIndexer(SampledIndexer):
         quantizer.train_type |= faiss.ResidualQuantizer.Skip_codebook_tables
         quantizer.verbose = verbose > 0
         _set_clustering(quantizer.cp, self.config, len(sample))
+        # faiss finds no more principal components than there are items.
+        quantizer.cp.apply_pca = len(sample) >= sample.shape[1]
         quantizer.train(sample)
         codebooks = faiss.vector_to_array(quantizer.codebooks)
         (shape,) = self._shapes(sample.shape[1]).values()

@@ -71,6 +71,24 @@ def test_a_code_depends_on_its_vector_alone(indexer, codes, vectors):
     np.testing.assert_array_equal(indexer.encode(many), np.tile(codes, (15, 1)))
 
 
+@pytest.mark.parametrize("quick", sorted({*IN_ONE_PIECE} - WITHOUT_VECTORS))
+def test_the_last_bit_does_not_depend_on_the_batch(quick):
+    """Wide vectors as close as float32 gets to where one of their codes changes."""
+    random = np.random.default_rng(0)
+    left, right = random.normal(size=(2, 30, 768)).astype(np.float32)
+    indexer = make(quick).fit(np.concatenate([left, right]))
+    start = indexer.encode(left)
+    for _ in range(30):
+        middle = (left + right) / 2
+        same = (indexer.encode(middle) == start).all(axis=1, keepdims=True)
+        left, right = np.where(same, middle, left), np.where(same, right, middle)
+    border = np.concatenate([left, right])
+    expected = indexer.encode(border)
+    np.testing.assert_array_equal(indexer.encode(border[::-1]), expected[::-1])
+    one_by_one = [indexer.encode(row[np.newaxis])[0] for row in border]
+    np.testing.assert_array_equal(one_by_one, expected)
+
+
 def test_equal_values_have_equal_codes_in_any_container(
     indexer, codes, vectors, tmp_path
 ):

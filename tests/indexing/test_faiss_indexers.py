@@ -79,7 +79,8 @@ def test_separate_clusters_are_coded_without_error(method):
     vectors = np.repeat(places, 3, axis=1) * np.float32([1, 1, 1, 0.1, 0.1, 0.1])
     indexer = fitted(method, vectors, num_codebooks=2, codebook_size=4)
     decoded = indexer.decode(indexer.encode(vectors))
-    np.testing.assert_allclose(decoded, vectors, atol=1e-5)
+    # faiss moves the centroids that it splits by a thousandth.
+    np.testing.assert_allclose(decoded, vectors, atol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["pq", "opq"])
@@ -119,6 +120,19 @@ def test_a_rotation_finds_what_slices_cut_apart():
     assert rotated.quality(vectors).relative_error < 0.9 * plain
     rotation = rotated._arrays()["rotation"]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(8), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dim", [31, 100])
+def test_items_may_be_fewer_than_dimensions(method, dim):
+    """In which case faiss by itself raises, or breaks off the process."""
+    vectors = random_vectors(30, dim)
+    indexer = fitted(method, vectors, num_codebooks=3, codebook_size=8)
+    assert indexer.quality(vectors).relative_error < 0.75
+    if method == "opq":
+        rotation = indexer._arrays()["rotation"]
+        identity = np.eye(len(rotation))
+        np.testing.assert_allclose(rotation @ rotation.T, identity, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", METHODS)
