@@ -75,7 +75,7 @@ def test_a_code_depends_on_its_vector_alone(indexer, codes, vectors):
 def test_the_last_bit_does_not_depend_on_the_batch(quick):
     """Wide vectors as close as float32 gets to where one of their codes changes."""
     random = np.random.default_rng(0)
-    left, right = random.normal(size=(2, 30, 768)).astype(np.float32)
+    left, right = random.normal(size=(2, 30, 256)).astype(np.float32)
     indexer = make(quick).fit(np.concatenate([left, right]))
     start = indexer.encode(left)
     for _ in range(30):

