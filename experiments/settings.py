@@ -54,8 +54,8 @@ AMAZON = Setting(
 )
 
 # Indexing methods by the names of `experiments.compare_indexers`: method and options.
-# Chosen by reconstruction error on Beauty's vectors at 7 codes, of weights 0.1, 1 and 10,
-# 32 and 64 dimensions of a code, and learning rates 1e-3 and 2e-3.
+# Chosen by reconstruction error on Beauty's vectors at 7 codes: of weights 0.1, 1, 10,
+# of 32 and 64 dimensions of a code, of learning rates 1e-3 and 2e-3, one at a time.
 INDEXERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "diverse_moc": (
         "moc",
