@@ -69,6 +69,7 @@ def run(
       items: the vectors; each method is fitted on all of them.
       path: JSON lines, rewritten after each row.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     lines = path.read_text().splitlines() if path.exists() else []
     done = [json.loads(line) for line in lines]
     vectors_sha256 = items.sha256()

@@ -11,7 +11,7 @@ import pytest
 
 from experiments.datasets import load_dataset
 from moc_tf.code_table import CodeTable
-from moc_tf.indexing import load_indexer
+from moc_tf.indexing import indexing_methods, load_indexer
 
 ROOT = pathlib.Path(__file__).parents[2]
 ITEMS, USERS, ROWS = 60, 30, 1_500
@@ -167,3 +167,27 @@ def test_the_quickstart_writes_table_picture_and_results(tmp_path):
     assert str(tmp_path / "auc_by_codes.png") in process.stdout
     assert (tmp_path / "auc_by_codes.png").read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("binary", ["index_items", "train_ranker"])
+def test_the_binaries_offer_every_indexing_method(binary):
+    shown = run(binary, "--help", check=False).stdout
+    assert [name for name in indexing_methods() if name not in shown] == []
+
+
+def test_options_of_a_method_are_named(release, tmp_path):
+    vectors = release / "item_embeddings_Beauty.npz"
+    options = ["--method=rq_vae", "--num_codes=2", "--codebook_size=8", "--epochs=1"]
+    options += ["--option=hidden_units=[8]", "--option=codebook_update=ema"]
+    run("index_items", f"--vectors={vectors}", f"--out={tmp_path / 'made'}", *options)
+    config = load_indexer(tmp_path / "made/indexer").config
+    assert (config.hidden_units, config.codebook_update) == ((8,), "ema")
+    wrong = run(
+        "index_items",
+        f"--vectors={vectors}",
+        f"--out={tmp_path / 'other'}",
+        "--option=hiden_units=[8]",
+        check=False,
+    )
+    assert wrong.returncode != 0
+    assert "no option 'hiden_units'" in wrong.stderr
