@@ -60,11 +60,6 @@ class AutoencoderIndexer(Indexer):
         return self._model_config.num_codebooks
 
     @property
-    def codebook_size(self) -> int:
-        """K, different values of a code."""
-        return self.config.codebook_size
-
-    @property
     def tables_per_code(self) -> int:
         """Embedding tables that the ranker gives each code: 1, but for "me"."""
         return self.config.num_codebooks // self.codes_per_item

@@ -114,14 +114,14 @@ class Indexer(abc.ABC):
         return f"<{type(self).__name__} {self.method!r}, {state}, {self.config}>"
 
     @property
-    @abc.abstractmethod
     def codes_per_item(self) -> int:
         """N, codes of an item."""
+        return self.config.num_codebooks
 
     @property
-    @abc.abstractmethod
     def codebook_size(self) -> int:
         """K, different values of a code."""
+        return self.config.codebook_size
 
     @property
     def tables_per_code(self) -> int:

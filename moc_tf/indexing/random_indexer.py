@@ -47,16 +47,6 @@ class RandomIndexer(Indexer):
     config: RandomConfig
     decodes: ClassVar[bool] = False
 
-    @property
-    def codes_per_item(self) -> int:
-        """N, codes of an item."""
-        return self.config.num_codebooks
-
-    @property
-    def codebook_size(self) -> int:
-        """K, different values of a code."""
-        return self.config.codebook_size
-
     def fit(
         self,
         vectors: Any,

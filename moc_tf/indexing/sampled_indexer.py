@@ -78,16 +78,6 @@ class SampledIndexer(Indexer):
     def _look_up(self, codes: tf.Tensor) -> tf.Tensor:
         """Vectors [rows, X] in own units that codes [rows, N] stand for."""
 
-    @property
-    def codes_per_item(self) -> int:
-        """N, codes of an item."""
-        return self.config.num_codebooks
-
-    @property
-    def codebook_size(self) -> int:
-        """K, different values of a code."""
-        return self.config.codebook_size
-
     def fit(
         self,
         vectors: Any,
