@@ -54,11 +54,6 @@ AMAZON = Setting(
 )
 
 # Indexing methods by the names of `experiments.compare_indexers`: method and options.
-# Chosen by reconstruction error on Beauty's vectors at 7 codes: of weights 0.1, 1, 10,
-# of 32 and 64 dimensions of a code, of learning rates 1e-3 and 2e-3, one at a time.
 INDEXERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "diverse_moc": (
-        "moc",
-        {"diversity_weight": 1.0, "codebook_dim": 64, "learning_rate": 2e-3},
-    ),
+    "diverse_moc": ("moc", {"diversity_weight": 1.0}),
 }
