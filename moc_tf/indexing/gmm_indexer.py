@@ -34,7 +34,7 @@ class ResidualMixtureConfig(SampledConfig):
     """
 
     em_iterations: int = 20
-    variance_floor: float = 0.1
+    variance_floor: float = 1e-3
 
     def __post_init__(self) -> None:
         super().__post_init__()
