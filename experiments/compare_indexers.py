@@ -11,8 +11,9 @@ neighbours, and the seconds of fitting and encoding. Errors are on the fitted ve
 `diverse_moc` is `moc` with the diversity term of `experiments/settings.py`.
 
 Writes <workdir>/results.jsonl, a row as soon as it is there, and table.md. Started
-again, it does only what is left. On 2 cores, 12,000 vectors of 768 dimensions take 20
-to 60 seconds for each number of codes of the autoencoders.
+again, it does only what is left. On 2 cores that had other work
+too, 12,000 vectors of 768 dimensions took 25 to 90 seconds for each number of codes of
+the autoencoders.
 """
 
 from absl import app, flags
