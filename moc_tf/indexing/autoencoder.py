@@ -31,7 +31,8 @@ class CodeAutoencoder(keras.Model):
     dimensions and batch, and codebook and commitment are the `Quantizer`'s.
     `latent="projected"` gives each codebook a linear head P_n; `"shared"` gives all
     the same latent. A residual quantizer has one latent, and the decoder receives the
-    sum of its levels. `decoder="per_codebook"` has x^ = mean_n Dec_n(q_n).
+    sum of its levels. `decoder="concatenated"` has x^ = Dec(q_1, ..., q_N), in N·D
+    dimensions instead of D; `"per_codebook"` has x^ = mean_n Dec_n(q_n).
 
     While `warming` is set, the decoder receives the latents themselves.
 
@@ -61,7 +62,7 @@ class CodeAutoencoder(keras.Model):
         ]
         self._heads = _dense(heads * config.codebook_dim, None, seeds, "heads")
         self._head_shape = (heads, config.codebook_dim)
-        layer = _dense if config.decoder == "shared" else _parallel_dense
+        layer = _parallel_dense if config.decoder == "per_codebook" else _dense
         self._decoder = [
             layer(width, "relu", seeds, f"decoder_{i}")
             for i, width in enumerate(reversed(widths))
@@ -128,6 +129,8 @@ class CodeAutoencoder(keras.Model):
         hidden = quantized
         if self.config.decoder == "shared":
             hidden = tf.reduce_mean(hidden, axis=1)
+        elif self.config.decoder == "concatenated":
+            hidden = tf.reshape(hidden, [-1, hidden.shape[1] * hidden.shape[2]])
         for layer in self._decoder:
             hidden = layer(hidden)
         decoded = self._reconstruction(hidden)

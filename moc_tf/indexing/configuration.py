@@ -14,7 +14,7 @@ from moc_tf.indexing.quantizer import CODEBOOK_UPDATES, DISTANCES
 _CHOICES: dict[str, tuple[str, ...]] = {
     "quantizer": ("parallel", "residual"),
     "latent": ("projected", "shared"),
-    "decoder": ("shared", "per_codebook"),
+    "decoder": ("shared", "concatenated", "per_codebook"),
     "distance": DISTANCES,
     "codebook_update": CODEBOOK_UPDATES,
     "estimator": tuple(ESTIMATORS),
@@ -36,8 +36,10 @@ class AutoencoderConfig:
         those before it have left.
       latent: "projected", a linear head for each codebook, or "shared", one latent
         for all, told apart by their initial codes alone; residual levels share one.
-      decoder: "shared", one for the mean of the code vectors, or "per_codebook", one
-        for each, whose outputs are averaged.
+      decoder: "shared", one for the mean of the code vectors; "concatenated", one for
+        all of them side by side, an addition of ours, whose error keeps falling with
+        N where that of the mean stalls; or "per_codebook", one for each, whose
+        outputs are averaged.
       distance: "l2" or "cosine", between latents and codes.
       codebook_update: "gradient", or "ema", moving averages; see `Quantizer`.
       ema_decay: of these averages.

@@ -260,9 +260,9 @@ def test_while_warming_the_decoder_sees_the_latents():
     assert set(terms) == {"reconstruction"}
 
 
-@pytest.mark.parametrize("hidden_units", [(9, 7), ()])
-def test_decoders_per_codebook_are_averaged(hidden_units):
-    model = autoencoder(decoder="per_codebook", hidden_units=hidden_units)
+def decoder_with_biases(**options):
+    """An autoencoder, its weights by name, and code vectors [6, N, D] to decode."""
+    model = autoencoder(**options)
     weights = {w.name.removesuffix(":0"): w.numpy() for w in model.state}
     for name in weights:
         if name.endswith("bias"):
@@ -272,6 +272,36 @@ def test_decoders_per_codebook_are_averaged(hidden_units):
     for weight in model.state:
         weight.assign(weights[weight.name.removesuffix(":0")])
     quantized = np.random.default_rng(1).normal(size=(6, N, D)).astype(np.float32)
+    return model, weights, quantized
+
+
+@pytest.mark.parametrize("hidden_units", [(9, 7), ()])
+def test_a_decoder_may_see_all_code_vectors_side_by_side(hidden_units):
+    model, weights, quantized = decoder_with_biases(
+        decoder="concatenated", hidden_units=hidden_units
+    )
+    hidden = np.concatenate([quantized[:, n] for n in range(N)], axis=1)
+    for layer in range(len(hidden_units)):
+        kernel = weights[f"decoder_{layer}/kernel"]
+        hidden = np.maximum(hidden @ kernel + weights[f"decoder_{layer}/bias"], 0)
+    expected = (
+        hidden @ weights["reconstruction/kernel"] + weights["reconstruction/bias"]
+    )
+    np.testing.assert_allclose(model.reconstruct(quantized), expected, atol=1e-5)
+
+
+def test_one_code_vector_beside_no_other_is_its_mean(vq, vectors):
+    other, _ = fit_watched(
+        vectors, "moc", num_codebooks=1, epochs=3, decoder="concatenated"
+    )
+    assert_equal_indexers(vq, other, vectors)
+
+
+@pytest.mark.parametrize("hidden_units", [(9, 7), ()])
+def test_decoders_per_codebook_are_averaged(hidden_units):
+    model, weights, quantized = decoder_with_biases(
+        decoder="per_codebook", hidden_units=hidden_units
+    )
     outputs = []
     for n in range(N):
         hidden = quantized[:, n]

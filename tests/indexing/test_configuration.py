@@ -68,7 +68,7 @@ def test_hidden_units_may_come_as_a_list_as_from_json():
 CHOICES = {
     "quantizer": ("parallel", "residual"),
     "latent": ("projected", "shared"),
-    "decoder": ("shared", "per_codebook"),
+    "decoder": ("shared", "concatenated", "per_codebook"),
     "distance": ("l2", "cosine"),
     "codebook_update": ("gradient", "ema"),
     "estimator": ("straight_through", "rotation"),
