@@ -26,7 +26,7 @@ quickstart: $(VENV)/.runtime
 	$(RUN) -m experiments.quickstart --workdir=$(WORKDIR)
 
 test: $(VENV)/.dev
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile
 
 test-slow: $(VENV)/.dev
 	$(RUN) -m pytest -m slow
