@@ -56,4 +56,5 @@ AMAZON = Setting(
 # Indexing methods by the names of `experiments.compare_indexers`: method and options.
 INDEXERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "diverse_moc": ("moc", {"diversity_weight": 1.0}),
+    "concatenated_moc": ("moc", {"decoder": "concatenated"}),
 }

@@ -7,4 +7,4 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-import moc_tf  # noqa: E402, F401
+import moc_tf  # noqa: F401

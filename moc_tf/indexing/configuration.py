@@ -27,6 +27,12 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 class AutoencoderConfig:
     """Settings of `moc`, and, but for what their names fix, of `vq`, `me`, `rq_vae`.
 
+    The paper does not tell the widths of its MLP. On 12,000 vectors of 768 dimensions,
+    one hidden layer and small batches leave far less error than three layers
+    (512, 256, 128) and batches of 1,024, which 480 steps do not train, and only with
+    them the error falls with every doubling of N: 0.43, 0.39, 0.38 instead of 0.56,
+    0.57, 0.57 at 8, 16 and 32 codes.
+
     Attributes:
       num_codebooks: N, codes of an item.
       codebook_size: K, codes in a codebook; fit on at least so many items.
@@ -62,7 +68,7 @@ class AutoencoderConfig:
     num_codebooks: int = 7
     codebook_size: int = 256
     codebook_dim: int = 32
-    hidden_units: tuple[int, ...] = (512, 256, 128)
+    hidden_units: tuple[int, ...] = (512,)
     quantizer: str = "parallel"
     latent: str = "projected"
     decoder: str = "shared"
@@ -76,7 +82,7 @@ class AutoencoderConfig:
     commitment_cost: float = 0.25
     diversity_weight: float = 0.0
     epochs: int = 40
-    batch_size: int = 1024
+    batch_size: int = 256
     learning_rate: float = 1e-3
     seed: int = 0
 
