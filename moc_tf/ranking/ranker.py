@@ -109,6 +109,15 @@ class Ranker(tfrs.Model):
         self.call({name: tf.constant(values) for name, values in batch.items()})
         self.built = True
 
+    def get_build_config(self) -> dict[str, Any]:
+        """What `build_from_config` needs, which is nothing, once there are weights."""
+        return {"weights": self.built}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Creates the weights that a file is about to fill."""
+        if config["weights"]:
+            self.build()
+
     def call(
         self, features: Mapping[str, tf.Tensor], training: bool | None = None
     ) -> tf.Tensor:

@@ -197,7 +197,7 @@ def test_a_model_with_it_saves_and_loads(tmp_path):
     codes = keras.Input(shape=(3,), dtype="int32")
     layer = NGramCodeEmbedding(3, 256, 2, "ngram", 3, 50, "ones", 2, name="codes")
     model = keras.Model(codes, layer(codes))
-    layer.embeddings.assign(np.random.default_rng(0).normal(size=(616, 2)))
+    layer.embeddings.assign(np.random.default_rng(0).normal(size=(6 * 51, 2)))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(CODES), model(CODES))

@@ -10,7 +10,6 @@ from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
 from moc_tf.ranking import (
     DCNv2,
     LazyAdam,
-    NGramCodeEmbedding,
     Ranker,
     SelfGatingFusion,
     SemanticIdEmbedding,
@@ -71,9 +70,8 @@ class FieldsByName(keras.layers.Layer):
         return {"user": self.user(features["user"]), **named}
 
 
-@pytest.mark.parametrize("embedding", [SemanticIdEmbedding, NGramCodeEmbedding])
-def test_the_layers_work_in_the_ranking_model_of_tfrs(embedding):
-    fields = keras.Sequential([embedding(3, 4, embedding_dim=8), SelfGatingFusion()])
+def test_the_layers_work_in_the_ranking_model_of_tfrs():
+    fields = keras.Sequential([SemanticIdEmbedding(3, 4, 8), SelfGatingFusion()])
     model = tfrs.experimental.models.Ranking(
         embedding_layer=FieldsByName(fields),
         bottom_stack=keras.layers.Dense(8),
@@ -87,7 +85,7 @@ def test_the_layers_work_in_the_ranking_model_of_tfrs(embedding):
     data = tf.data.Dataset.from_tensor_slices((features, inputs["label"])).batch(64)
     model.fit(data, epochs=12, verbose=0)
     assert auc_of(model.predict(data, verbose=0), inputs["label"]) > 0.97
-    # Two tables and W_down, W_up of the fusion are what the layers bring.
+    # The code tables, and W_down and W_up of the fusion.
     brought = {id(weight) for weight in fields.trainable_weights}
     assert brought <= {id(w) for w in model.embedding_trainable_variables}
     assert len(brought) == 3
