@@ -92,9 +92,13 @@ def test_the_seed_decides_the_rotation():
 
 
 def test_tables_of_one_code_start_differently_from_the_same_vectors():
-    one, other = started(codebooks(1), 4, tables=2)
-    assert np.abs(one[1:] - other[1:]).max() > 1e-3
-    np.testing.assert_allclose(products(one[1:]), products(other[1:]), atol=1e-7)
+    given = codebooks(2)
+    pairs = started(given, 4, tables=2)[:, 1:].reshape(2, 2, 6, 4)
+    for codebook, (one, other) in zip(given, pairs, strict=True):
+        assert np.abs(one - other).max() > 1e-3
+        np.testing.assert_allclose(products(one), products(other), atol=1e-7)
+        scale = np.trace(products(one)) / np.trace(products(codebook))
+        np.testing.assert_allclose(products(one), scale * products(codebook), atol=1e-7)
 
 
 def test_a_codebook_of_one_vector_starts_at_zero():
