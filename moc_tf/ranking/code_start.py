@@ -34,7 +34,8 @@ def start_from_codebooks(
         slices of unequal width. An indexer has them as `codebooks`.
       seed: of the rotations.
       stddev: standard deviation of each table's values, above 0; the default is that
-        of a random start.
+        of a random start. Tables that stay as they are want a larger one, such as 1,
+        since nothing makes them grow.
 
     Raises:
       ValueError: if the codebooks are not N of K finite vectors, or `stddev` is not

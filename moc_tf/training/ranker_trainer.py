@@ -36,6 +36,7 @@ class RankerConfig:
       num_buckets: rows of a table of "ngram" or "prefix", at most.
       code_start: of the code tables: "random", or "codebooks", from the vectors that
         the codes stand for; see `moc_tf.ranking.start_from_codebooks`.
+      code_start_stddev: standard deviation of a start from codebooks.
       code_tables: "trained", or "frozen": they stay as they start.
       hidden_units: widths of the ranker's MLP.
       embedding_dim: d of every field.
@@ -53,6 +54,7 @@ class RankerConfig:
     ngram_size: int = 2
     num_buckets: int = 65_536
     code_start: str = "random"
+    code_start_stddev: float = 0.01
     code_tables: str = "trained"
     hidden_units: tuple[int, ...] = (256, 128, 64)
     embedding_dim: int = 16
@@ -79,10 +81,11 @@ class RankerConfig:
                 "needs code_embedding='tables'. "
                 f"Received: code_embedding={self.code_embedding!r}."
             )
-        if self.learning_rate <= 0:
-            raise ValueError(
-                f"learning_rate must be above 0. Received: {self.learning_rate}."
-            )
+        for name in ("learning_rate", "code_start_stddev"):
+            if not getattr(self, name) > 0:
+                raise ValueError(
+                    f"{name} must be above 0. Received: {getattr(self, name)}."
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +178,8 @@ class RankerTrainer:
         self.model.set_weights(self._new_model().get_weights())
         self.model.optimizer.set_weights(self._fresh_optimizer)
         if codebooks is not None:
-            start_from_codebooks(self.model.embeddings.codes, codebooks, seed)
+            codes, stddev = self.model.embeddings.codes, self.config.code_start_stddev
+            start_from_codebooks(codes, codebooks, seed, stddev)
 
         config, data = self.config, self._data
         stopping = EarlyStoppingOnAUC(

@@ -9,13 +9,15 @@ from moc_tf.ranking import SemanticIdEmbedding, start_from_codebooks
 from moc_tf.training import Comparison, Method, RankerConfig, RankerTrainer
 
 QUICK = {"batch_size": 1024, "max_epochs": 1, "embedding_dim": 4}
-FROZEN = RankerConfig(**QUICK, code_start="codebooks", code_tables="frozen")
+FROZEN = RankerConfig(
+    **QUICK, code_start="codebooks", code_start_stddev=0.5, code_tables="frozen"
+)
 
 
 def projections(codebooks, seed):
     num_codebooks, size, _ = codebooks.shape
     layer = SemanticIdEmbedding(num_codebooks, size, 4)
-    start_from_codebooks(layer, codebooks, seed)
+    start_from_codebooks(layer, codebooks, seed, stddev=0.5)
     return layer.embeddings.numpy()
 
 
@@ -63,6 +65,7 @@ def test_settings_choose_the_tables_of_code_sequences(data, planted):
     ("options", "message"),
     [
         ({"code_start": "kmeans"}, "code_start must be.*Received: 'kmeans'"),
+        ({"code_start_stddev": 0.0}, r"code_start_stddev must be above 0.*0\.0"),
         (
             {"code_start": "codebooks", "code_embedding": "prefix"},
             "needs code_embedding='tables'.*'prefix'",
