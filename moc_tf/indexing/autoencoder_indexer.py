@@ -64,6 +64,13 @@ class AutoencoderIndexer(Indexer):
         """Embedding tables that the ranker gives each code: 1, but for "me"."""
         return self.config.num_codebooks // self.codes_per_item
 
+    @property
+    def codebooks(self) -> np.ndarray:
+        """The code vectors, float32 [codes per item, K, D], in the latent space."""
+        self._require_fitted()
+        assert self._model is not None
+        return self._model.quantizer.code_vectors().numpy()
+
     def fit(
         self,
         vectors: Any,

@@ -76,6 +76,7 @@ class ResidualMixtureIndexer(SampledIndexer):
 
     config_class = ResidualMixtureConfig
     config: ResidualMixtureConfig
+    _code_vectors = "means"
 
     def _shapes(self, input_dim: int) -> dict[str, tuple[int, ...]]:
         shape = (self.codes_per_item, self.codebook_size)

@@ -128,6 +128,19 @@ class Indexer(abc.ABC):
         """Embedding tables that the ranker gives each code: 1, but for "me"."""
         return 1
 
+    @property
+    @abc.abstractmethod
+    def codebooks(self) -> np.ndarray:
+        """The vectors that codes stand for: float32 [codes per item, K, D].
+
+        They lie in the space that the method quantises, in its units. The slices of
+        "pq" are equally wide here: shorter ones end in a column of zeros.
+
+        Raises:
+          NotFittedError: before `fit`.
+          ValueError: if the method's codes stand for no vectors.
+        """
+
     @abc.abstractmethod
     def fit(
         self,

@@ -47,6 +47,14 @@ class RandomIndexer(Indexer):
     config: RandomConfig
     decodes: ClassVar[bool] = False
 
+    @property
+    def codebooks(self) -> np.ndarray:
+        """Raises ValueError: there are none."""
+        raise ValueError(
+            "The codes of method 'random' stand for no vectors, so there are no "
+            "codebooks. Use a method that learns codes."
+        )
+
     def fit(
         self,
         vectors: Any,

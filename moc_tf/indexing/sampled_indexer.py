@@ -57,10 +57,17 @@ class SampledIndexer(Indexer):
     """
 
     config: SampledConfig
+    _code_vectors = "codebooks"  # their name among the learned arrays
 
     def __init__(self, method: str, **options: Any):
         super().__init__(method, **options)
         self._state: dict[str, tf.Variable] = {}
+
+    @property
+    def codebooks(self) -> np.ndarray:
+        """The code vectors, float32 [codes per item, K, D], in own units."""
+        self._require_fitted()
+        return self._state[self._code_vectors].numpy()
 
     @abc.abstractmethod
     def _learn(self, sample: np.ndarray, verbose: int) -> dict[str, np.ndarray]:

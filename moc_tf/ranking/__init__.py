@@ -5,26 +5,38 @@ Keras or TensorFlow Recommenders model; `make_ranker` builds whole models of the
 """
 
 from moc_tf.ranking import fusion, interactions
+from moc_tf.ranking.bottleneck_fusions import (
+    ConcatMLPFusion,
+    ResidualFusion,
+    SelfGatingFusion,
+)
 from moc_tf.ranking.code_lookup import CodeLookup
+from moc_tf.ranking.code_ngrams import NGramCodeEmbedding
+from moc_tf.ranking.code_start import start_from_codebooks
+from moc_tf.ranking.cross_attention_fusion import CrossAttentionFusion
 from moc_tf.ranking.dcn_v2 import DCNv2
 from moc_tf.ranking.deepfm import DeepFM
 from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
-from moc_tf.ranking.fusion import SelfGatingFusion
 from moc_tf.ranking.optimizers import LazyAdam
 from moc_tf.ranking.ranker import Ranker, make_ranker
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
 
 __all__ = [
     "CodeLookup",
+    "ConcatMLPFusion",
+    "CrossAttentionFusion",
     "DCNv2",
     "DeepFM",
     "FieldEmbeddings",
     "LazyAdam",
+    "NGramCodeEmbedding",
     "Ranker",
+    "ResidualFusion",
     "SchemaEmbeddings",
     "SelfGatingFusion",
     "SemanticIdEmbedding",
     "fusion",
     "interactions",
     "make_ranker",
+    "start_from_codebooks",
 ]

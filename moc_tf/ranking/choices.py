@@ -1,18 +1,23 @@
 """Resolves a choice given by name, by configuration or as an object."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moc_tf._keras import keras
 
 
-def get(identifier: Any, classes: Mapping[str, type], what: str, **options: Any) -> Any:
+def get(
+    identifier: Any,
+    classes: Mapping[str, Callable[..., Any]],
+    what: str,
+    **options: Any,
+) -> Any:
     """The layer that `identifier` stands for.
 
     Args:
       identifier: a key of `classes`, made with `options`; a layer, returned as it is;
         or the configuration of one, as `keras.layers.serialize` gives it.
-      classes: name -> class of layer.
+      classes: name -> class of layer, or what else makes one of `options`.
       what: what is chosen, for the error message, such as "fusion".
       **options: arguments of the class of a name.
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from moc_tf._keras import keras
 
 # Small, so that a row which training never reached says next to nothing.
-_INITIAL_STDDEV = 0.01
+INITIAL_STDDEV = 0.01
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -44,8 +44,8 @@ class FieldEmbeddings(keras.layers.Layer):
         check, as it drops every assertion.
     """
 
-    # What SemanticIdEmbedding does otherwise.
-    first_id = 0  # of every table
+    # What layers of codes do otherwise.
+    first_id = 0  # of every field
     tables_per_id = 1
 
     def __init__(
@@ -68,7 +68,7 @@ class FieldEmbeddings(keras.layers.Layer):
             )
         self.embedding_dim = embedding_dim
         self.embeddings_initializer = keras.initializers.get(
-            keras.initializers.RandomNormal(stddev=_INITIAL_STDDEV)
+            keras.initializers.RandomNormal(stddev=INITIAL_STDDEV)
             if embeddings_initializer is None
             else embeddings_initializer
         )
@@ -95,21 +95,29 @@ class FieldEmbeddings(keras.layers.Layer):
                 f"{ids.shape}."
             )
         ids = tf.cast(tf.ensure_shape(ids, expected), tf.int64)
-        if self.tables_per_id > 1:
-            ids = tf.repeat(ids, self.tables_per_id, axis=1)
         with tf.control_dependencies([self._assert_inside(ids)]):
-            rows = ids + (self._offsets - self.first_id)
-        return tf.nn.embedding_lookup(self.embeddings, rows)
+            rows = self._rows(ids)
+        if self.tables_per_id > 1:
+            rows = tf.repeat(rows, self.tables_per_id, axis=1)
+        return tf.nn.embedding_lookup(self.embeddings, rows + self._offsets)
+
+    def _rows(self, ids: tf.Tensor) -> tf.Tensor:
+        """Rows of the fields' tables, int64 [batch, F], that `ids` stand for."""
+        return ids - self.first_id
+
+    def _end_ids(self) -> np.ndarray:
+        """What the ids of each field must be less than: int64 [F]."""
+        return self.first_id + self._sizes[:: self.tables_per_id]
 
     def _assert_inside(self, ids: tf.Tensor) -> tf.Tensor:
         """Fails if one of `ids` would read the rows of another field."""
-        first, end = self.first_id, self.first_id + self._sizes
+        first, end = self.first_id, self._end_ids()
         inside = tf.reduce_all((ids >= first) & (ids < end))
 
         def explain() -> tf.Tensor:
             message = [
                 # No quotes: TensorFlow escapes them.
-                f"Layer {self.name} received an id outside its table. By table, ids "
+                f"Layer {self.name} received an id outside its table. By field, ids "
                 f"must be at least {first} and less than",
                 end,
                 "Received: from",

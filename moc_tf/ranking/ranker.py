@@ -39,6 +39,10 @@ class Ranker(tfrs.Model):
         standard deviation 0.01. Linear weights start at zero.
       embedding_l2: weight of an L2 penalty on the rows looked up for a training
         batch; see `SchemaEmbeddings`.
+      code_embedding: "tables", a table for each codebook; "ngram" or "prefix", tables
+        of code sequences; see `moc_tf.ranking.code_embedding.get`.
+      code_tables: "trained", or "frozen": the code embeddings stay as they are, which
+        makes sense after `start_from_codebooks`. Linear weights are always trained.
 
     Attributes:
       embeddings: `SchemaEmbeddings`, which holds the tables and the fusion.
@@ -65,6 +69,8 @@ class Ranker(tfrs.Model):
         embedding_dim: int = 16,
         embeddings_initializer: Any = None,
         embedding_l2: float = 0.0,
+        code_embedding: Any = "tables",
+        code_tables: str = "trained",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -75,6 +81,8 @@ class Ranker(tfrs.Model):
             fusion,
             embeddings_initializer,
             embedding_l2,
+            code_embedding,
+            code_tables,
             name="embeddings",
         )
         self.interaction = interactions.get(interaction)
@@ -85,6 +93,7 @@ class Ranker(tfrs.Model):
                 embedding_dim=1,
                 embeddings_initializer="zeros",
                 embedding_l2=embedding_l2,
+                code_embedding=code_embedding,
                 name="linear",
             )
         self.task = tfrs.tasks.Ranking(
@@ -99,6 +108,15 @@ class Ranker(tfrs.Model):
         batch = self.schema.example_batch()
         self.call({name: tf.constant(values) for name, values in batch.items()})
         self.built = True
+
+    def get_build_config(self) -> dict[str, Any]:
+        """What `build_from_config` needs, which is nothing, once there are weights."""
+        return {"weights": self.built}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Creates the weights that a file is about to fill."""
+        if config["weights"]:
+            self.build()
 
     def call(
         self, features: Mapping[str, tf.Tensor], training: bool | None = None
@@ -143,6 +161,8 @@ class Ranker(tfrs.Model):
                     "embedding_dim",
                     "embeddings_initializer",
                     "embedding_l2",
+                    "code_embedding",
+                    "code_tables",
                 )
             },
         }
@@ -169,7 +189,8 @@ def make_ranker(
     Args:
       interaction: "dcn_v2", "deepfm" or a layer, such as `DCNv2(num_cross_layers=2)`.
       schema: the features and the label.
-      fusion: of the code embeddings: "self_gating", "none" or a layer.
+      fusion: of the code embeddings, such as "self_gating" or "none"; see
+        `moc_tf.ranking.fusion.get`.
       **options: further arguments of `Ranker`.
 
     Raises:

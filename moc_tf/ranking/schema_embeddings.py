@@ -8,8 +8,9 @@ import tensorflow as tf
 from moc_tf._keras import keras
 from moc_tf.data.schema import Schema
 from moc_tf.global_batch import global_mean
+from moc_tf.ranking import code_embedding as code_embeddings
 from moc_tf.ranking import fusion as fusions
-from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
+from moc_tf.ranking.embeddings import FieldEmbeddings
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -27,10 +28,14 @@ class SchemaEmbeddings(keras.layers.Layer):
       embedding_l2: weight of an L2 penalty while training: the sum of the squares of
         the embeddings looked up for an example, averaged over the batch. Rows that
         the batch does not use feel nothing of it.
+      code_embedding: "tables", "ngram" or "prefix"; see
+        `moc_tf.ranking.code_embedding.get`.
+      code_tables: "trained", or "frozen": those of the codes stay as they are.
 
     Attributes:
       fields: `FieldEmbeddings` of the categorical features, None without any.
-      codes: `SemanticIdEmbedding` of the code feature, None without one.
+      codes: `SemanticIdEmbedding` or `NGramCodeEmbedding` of the code feature, None
+        without one.
       fusion: the fusion layer.
 
     Call arguments:
@@ -51,12 +56,18 @@ class SchemaEmbeddings(keras.layers.Layer):
         fusion: Any = "none",
         embeddings_initializer: Any = None,
         embedding_l2: float = 0.0,
+        code_embedding: Any = "tables",
+        code_tables: str = "trained",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if embedding_l2 < 0:
             raise ValueError(
                 f"embedding_l2 must be at least 0. Received: {embedding_l2}."
+            )
+        if code_tables not in ("trained", "frozen"):
+            raise ValueError(
+                f"code_tables must be 'trained' or 'frozen'. Received: {code_tables!r}."
             )
         if isinstance(embeddings_initializer, keras.initializers.Initializer):
             # As a configuration, it gives each table a copy: one object without a
@@ -68,6 +79,8 @@ class SchemaEmbeddings(keras.layers.Layer):
         self.embedding_dim = embedding_dim
         self.embeddings_initializer = embeddings_initializer
         self.embedding_l2 = embedding_l2
+        self.code_embedding = code_embedding
+        self.code_tables = code_tables
         self.fields: Any = None
         if schema.categorical:
             self.fields = FieldEmbeddings(
@@ -79,12 +92,14 @@ class SchemaEmbeddings(keras.layers.Layer):
         self.fusion = fusions.get(fusion if schema.codes else "none")
         self.codes: Any = None
         if schema.codes:
-            self.codes = SemanticIdEmbedding(
-                schema.codes.num_codebooks,
-                schema.codes.codebook_size,
-                embedding_dim,
-                embeddings_initializer,
-                schema.codes.tables_per_code,
+            self.codes = code_embeddings.get(
+                code_embedding,
+                num_codebooks=schema.codes.num_codebooks,
+                codebook_size=schema.codes.codebook_size,
+                embedding_dim=embedding_dim,
+                embeddings_initializer=embeddings_initializer,
+                tables_per_code=schema.codes.tables_per_code,
+                trainable=code_tables == "trained",
                 name="codes",
             )
 
@@ -130,6 +145,8 @@ class SchemaEmbeddings(keras.layers.Layer):
             "fusion": keras.layers.serialize(self.fusion),
             "embeddings_initializer": self.embeddings_initializer,
             "embedding_l2": self.embedding_l2,
+            "code_embedding": self.code_embedding,
+            "code_tables": self.code_tables,
         }
 
     @classmethod

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from moc_tf._artefact import ArtefactError
 from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData
@@ -17,6 +19,7 @@ from moc_tf.data.vectors import ItemVectors
 from moc_tf.indexing import (
     index_items,
     indexing_methods,
+    load_indexer,
     make_indexer,
     method_options,
 )
@@ -220,7 +223,12 @@ class Comparison:
                     self._ranker, self._data, self._data.schema_with(table)
                 )
                 directory.start()
-                trained = trainer.train(seed, table, [directory.epoch_logger()])
+                trained = trainer.train(
+                    seed,
+                    table,
+                    [directory.epoch_logger()],
+                    self._codebooks(method, seed),
+                )
                 result = self._result(method, seed, trained)
                 directory.finish(trainer.model, result)
             yield (index, position), result["row"], resumed
@@ -236,6 +244,19 @@ class Comparison:
                 )
         elif method.num_codes:
             make_indexer(method.name, **self._indexer_config(method, seed=0))
+        self._check_start(method)
+
+    def _check_start(self, method: Method) -> None:
+        """Raises ValueError unless the code tables can start as they are to."""
+        if self._ranker.code_start != "codebooks" or not method.num_codes:
+            return
+        given = method.name in self._tables
+        if given or not make_indexer(method.name).decodes:
+            raise ValueError(
+                "Code tables can start from codebooks only where an indexer of this "
+                "comparison has learned them. Received: code_start='codebooks' for "
+                f"{method.name!r}, {'a given table' if given else 'which has none'}."
+            )
 
     def _fusion(self, method: Method) -> str:
         return self._ranker.fusion if method.num_codes else "none"
@@ -281,8 +302,8 @@ class Comparison:
         table = self._tables.get(method.name) or self._indexed(method, seed)
         return table.shuffled(seed) if method.variant == "shuffled" else table
 
-    def _indexed(self, method: Method, seed: int) -> CodeTable:
-        """The codes of a fitted indexer: read if they are there, else made."""
+    def _place(self, method: Method, seed: int) -> Path:
+        """Where an indexer and its codes are, below the folders of each."""
         indexer = make_indexer(method.name, **self._indexer_config(method, seed))
         made_of = {
             "method": method.name,
@@ -292,7 +313,18 @@ class Comparison:
             "package_versions": package_versions(),
         }
         folder = f"{method.name}-{method.num_codes}"
-        place = Path(folder) / f"seed-{seed}-{_digest(made_of)}"
+        return Path(folder) / f"seed-{seed}-{_digest(made_of)}"
+
+    def _codebooks(self, method: Method, seed: int) -> np.ndarray | None:
+        """What the code tables start from: of the indexer that made the codes."""
+        if self._ranker.code_start != "codebooks" or not method.num_codes:
+            return None
+        place = self._place(method, seed)
+        return load_indexer(self._workdir / "indexers" / place).codebooks
+
+    def _indexed(self, method: Method, seed: int) -> CodeTable:
+        """The codes of a fitted indexer: read if they are there, else made."""
+        place = self._place(method, seed)
         path = self._workdir / "codes" / place
         if path.exists():
             try:
@@ -300,6 +332,7 @@ class Comparison:
             except ArtefactError:
                 pass  # left by an interruption; it is made again below
         logger = EpochLogger(self._workdir / "indexer_logs" / place)
+        indexer = make_indexer(method.name, **self._indexer_config(method, seed))
         indexer.fit(self._items.vectors[self._data.training_items], callbacks=[logger])
         indexer.save(self._workdir / "indexers" / place)
         table = index_items(indexer, self._items, {"data_sha256": self._data.sha256})

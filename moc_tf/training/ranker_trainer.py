@@ -13,7 +13,13 @@ from moc_tf.data.ranking_data import RankingData, RankingPart
 from moc_tf.data.schema import Schema
 from moc_tf.data.unknown_values import hide_values
 from moc_tf.evaluation import ClickEvaluation, evaluate_clicks
-from moc_tf.ranking import LazyAdam, Ranker, interactions, make_ranker
+from moc_tf.ranking import (
+    LazyAdam,
+    Ranker,
+    interactions,
+    make_ranker,
+    start_from_codebooks,
+)
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
 
 
@@ -24,6 +30,14 @@ class RankerConfig:
     Attributes:
       model: name of the ranker; see `moc_tf.ranking.make_ranker`.
       fusion: of the code embeddings; see `moc_tf.ranking.fusion`.
+      code_embedding: "tables", "ngram" or "prefix"; see
+        `moc_tf.ranking.code_embedding`.
+      ngram_size: n of "ngram".
+      num_buckets: rows of a table of "ngram" or "prefix", at most.
+      code_start: of the code tables: "random", or "codebooks", from the vectors that
+        the codes stand for; see `moc_tf.ranking.start_from_codebooks`.
+      code_start_stddev: standard deviation of a start from codebooks.
+      code_tables: "trained", or "frozen": they stay as they start.
       hidden_units: widths of the ranker's MLP.
       embedding_dim: d of every field.
       hidden_share: of the ids of a training batch, replaced by that of unseen values;
@@ -36,6 +50,12 @@ class RankerConfig:
 
     model: str = "dcn_v2"
     fusion: str = "self_gating"
+    code_embedding: str = "tables"
+    ngram_size: int = 2
+    num_buckets: int = 65_536
+    code_start: str = "random"
+    code_start_stddev: float = 0.01
+    code_tables: str = "trained"
     hidden_units: tuple[int, ...] = (256, 128, 64)
     embedding_dim: int = 16
     hidden_share: float = 0.0
@@ -50,10 +70,22 @@ class RankerConfig:
                 raise ValueError(
                     f"{name} must be at least 1. Received: {getattr(self, name)}."
                 )
-        if self.learning_rate <= 0:
+        if self.code_start not in ("random", "codebooks"):
             raise ValueError(
-                f"learning_rate must be above 0. Received: {self.learning_rate}."
+                "code_start must be 'random' or 'codebooks'. "
+                f"Received: {self.code_start!r}."
             )
+        if self.code_start == "codebooks" and self.code_embedding != "tables":
+            raise ValueError(
+                "Codebooks have vectors of single codes, so code_start='codebooks' "
+                "needs code_embedding='tables'. "
+                f"Received: code_embedding={self.code_embedding!r}."
+            )
+        for name in ("learning_rate", "code_start_stddev"):
+            if not getattr(self, name) > 0:
+                raise ValueError(
+                    f"{name} must be above 0. Received: {getattr(self, name)}."
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +143,7 @@ class RankerTrainer:
         seed: int,
         table: CodeTable | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        codebooks: Sequence[np.ndarray] | np.ndarray | None = None,
     ) -> TrainedRanker:
         """Trains from scratch; afterwards `model` holds the best epoch's weights.
 
@@ -119,9 +152,11 @@ class RankerTrainer:
             seeds of Python, NumPy and TensorFlow.
           table: codes of the items; must be given if the schema has a code feature.
           callbacks: further Keras callbacks, called after each validation.
+          codebooks: of the indexer that made the codes, float [N, K, D]; must be given
+            if the settings want its code tables to start from them.
 
         Raises:
-          ValueError: if table and schema do not match.
+          ValueError: if table, codebooks, settings and schema do not match.
         """
         if (self._schema.codes is None) != (table is None):
             raise ValueError(
@@ -131,9 +166,20 @@ class RankerTrainer:
             )
         if table is not None and self._schema.codes is not None:
             self._schema.codes.check(table)
+        from_codebooks = table is not None and self.config.code_start == "codebooks"
+        if from_codebooks != (codebooks is not None):
+            raise ValueError(
+                "Codebooks must be given if there are codes and code_start is "
+                "'codebooks', and not otherwise. Received: codebooks "
+                f"{'not ' if codebooks is None else ''}given, "
+                f"code_start={self.config.code_start!r}."
+            )
         keras.utils.set_random_seed(seed)
         self.model.set_weights(self._new_model().get_weights())
         self.model.optimizer.set_weights(self._fresh_optimizer)
+        if codebooks is not None:
+            codes, stddev = self.model.embeddings.codes, self.config.code_start_stddev
+            start_from_codebooks(codes, codebooks, seed, stddev)
 
         config, data = self.config, self._data
         stopping = EarlyStoppingOnAUC(
@@ -171,11 +217,20 @@ class RankerTrainer:
     def _new_model(self) -> Ranker:
         """An untraced model whose weights the global seed determines."""
         config = self.config
+        code_embedding: Any = config.code_embedding
+        if code_embedding != "tables":
+            code_embedding = {
+                "scheme": code_embedding,
+                "ngram_size": config.ngram_size,
+                "num_buckets": config.num_buckets,
+            }
         model = make_ranker(
             interactions.get(config.model, hidden_units=config.hidden_units),
             self._schema,
             fusion=config.fusion,
             embedding_dim=config.embedding_dim,
+            code_embedding=code_embedding,
+            code_tables=config.code_tables,
         )
         model(self._schema.example_batch())  # creates the weights
         return model

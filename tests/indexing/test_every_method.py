@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from moc_tf.indexing import Indexer, indexing_methods, load_indexer, make_indexer
+from moc_tf.indexing import (
+    Indexer,
+    NotFittedError,
+    indexing_methods,
+    load_indexer,
+    make_indexer,
+)
 
 TRAINING = {
     "codebook_dim": 4,
@@ -200,3 +206,39 @@ def test_bad_options_raise_in_the_constructor(method, bad):
 
 def test_every_option_is_described(indexer):
     assert indexer.describe()["configuration"] == dataclasses.asdict(indexer.config)
+
+
+def test_codebooks_hold_the_vectors_that_codes_stand_for(method, indexer, vectors):
+    if method in WITHOUT_VECTORS:
+        with pytest.raises(ValueError, match=rf"{method!r} stand for no vectors"):
+            _ = indexer.codebooks
+        return
+    codebooks = indexer.codebooks
+    assert codebooks.dtype == np.float32
+    assert codebooks.shape[:2] == (indexer.codes_per_item, 8)
+    with pytest.raises(NotFittedError):
+        _ = make(method).codebooks
+    if method in IN_ONE_PIECE:
+        # Decoding is linear: a vector moves as far as that of the code which changes.
+        codes = np.zeros((8, 3), np.int32)
+        codes[:, 1] = np.arange(8)
+        decoded = indexer.decode(codes)
+        moved = np.linalg.norm(decoded - decoded[0], axis=1)
+        expected = np.linalg.norm(codebooks[1] - codebooks[1][0], axis=1)
+        scale = np.linalg.norm(moved) / np.linalg.norm(expected)
+        np.testing.assert_allclose(moved, scale * expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("quick", ["pq", "opq"])
+def test_codebooks_of_slices_are_equally_wide(quick, vectors):
+    # 16 dimensions in three slices: the second and third are shorter by one.
+    codebooks = make(quick).fit(vectors).codebooks
+    assert codebooks.shape == (3, 8, 6)
+    padded = not codebooks[1:, :, 5].any()
+    assert padded == (quick == "pq")
+
+
+def test_codebooks_of_cosine_have_unit_length(vectors):
+    indexer = make("vq", distance="cosine", epochs=1).fit(vectors)
+    norms = np.linalg.norm(indexer.codebooks, axis=-1)
+    np.testing.assert_allclose(norms, 1, atol=1e-5)
