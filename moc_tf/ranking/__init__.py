@@ -5,6 +5,7 @@ Keras or TensorFlow Recommenders model; `make_ranker` builds whole models of the
 """
 
 from moc_tf.ranking import fusion, interactions
+from moc_tf.ranking.autoint_plus import AutoIntPlus
 from moc_tf.ranking.bottleneck_fusions import (
     ConcatMLPFusion,
     ResidualFusion,
@@ -16,18 +17,26 @@ from moc_tf.ranking.code_start import start_from_codebooks
 from moc_tf.ranking.cross_attention_fusion import CrossAttentionFusion
 from moc_tf.ranking.dcn_v2 import DCNv2
 from moc_tf.ranking.deepfm import DeepFM
+from moc_tf.ranking.dlrm import DLRM
 from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
+from moc_tf.ranking.fmfm import FmFM
+from moc_tf.ranking.ipnn import IPNN
 from moc_tf.ranking.optimizers import LazyAdam
 from moc_tf.ranking.ranker import Ranker, make_ranker
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
+from moc_tf.ranking.xdeepfm import XDeepFM
 
 __all__ = [
+    "DLRM",
+    "IPNN",
+    "AutoIntPlus",
     "CodeLookup",
     "ConcatMLPFusion",
     "CrossAttentionFusion",
     "DCNv2",
     "DeepFM",
     "FieldEmbeddings",
+    "FmFM",
     "LazyAdam",
     "NGramCodeEmbedding",
     "Ranker",
@@ -35,6 +44,7 @@ __all__ = [
     "SchemaEmbeddings",
     "SelfGatingFusion",
     "SemanticIdEmbedding",
+    "XDeepFM",
     "fusion",
     "interactions",
     "make_ranker",

@@ -7,38 +7,26 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
-
-
-def factorization_machine(embeddings: tf.Tensor) -> tf.Tensor:
-    """Sum over all pairs of fields of the inner product of their embeddings.
-
-    By sum_{i<j} <e_i, e_j> = ½ (||sum_i e_i||² - sum_i ||e_i||²), linear in F.
-
-    Args:
-      embeddings: float32 [batch, F, d].
-
-    Returns:
-      float32 [batch].
-    """
-    square_of_sum = tf.square(tf.reduce_sum(embeddings, axis=1))
-    sum_of_squares = tf.reduce_sum(tf.square(embeddings), axis=1)
-    return 0.5 * tf.reduce_sum(square_of_sum - sum_of_squares, axis=-1)
+from moc_tf.ranking import layer_checks
+from moc_tf.ranking.field_pairs import factorization_machine
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
 class DeepFM(keras.layers.Layer):
     """A factorization machine and an MLP on the same embeddings, added up.
 
-    The factorization machine's linear term needs ids, so the ranker adds it
-    (`linear_term`): one more weight a row of every table. Its bias is that of the
-    MLP's output unit. Parameters, with D = F * d and widths h_1, ..., h_n: those of an
-    MLP D -> h_1 -> ... -> h_n -> 1.
+        logit = w_0 + sum_i w_i + sum_{i<j} <e_i, e_j> + MLP(concat(embeddings))
+
+    The w_i need ids, so the ranker adds them (`linear_term`): one more weight a row of
+    every table. w_0 is the factorization machine's own; the MLP's output unit has
+    another, and only their sum counts. Parameters, with D = F * d and widths
+    h_1, ..., h_n: 1 + those of an MLP D -> h_1 -> ... -> h_n -> 1.
 
     Source: Guo et al., "DeepFM: A Factorization-Machine based Neural Network for CTR
-    Prediction", arXiv:1703.04247.
+    Prediction", arXiv:1703.04247. The paper leaves w_0 out; FuxiCTR has it.
 
     Args:
-      hidden_units: widths of the MLP's ReLU layers.
+      hidden_units: widths of the MLP's ReLU layers; without any it is linear.
 
     Call arguments:
       embeddings: float32 [batch, F, d].
@@ -51,14 +39,21 @@ class DeepFM(keras.layers.Layer):
 
     def __init__(self, hidden_units: Sequence[int] = (256, 128, 64), **kwargs: Any):
         super().__init__(**kwargs)
-        self.hidden_units = tuple(hidden_units)
-        self.mlp = tfrs.layers.blocks.MLP([*hidden_units, 1])
+        self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
+        self.mlp = tfrs.layers.blocks.MLP([*self.hidden_units, 1])
+
+    def build(self, input_shape: Any) -> None:
+        """Creates w_0."""
+        num_fields, dim = layer_checks.fields(self, input_shape)
+        self._width = num_fields * dim
+        self.bias = self.add_weight(name="bias", shape=(), initializer="zeros")
+        super().build(input_shape)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""
-        _, num_fields, dim = embeddings.shape
-        deep = self.mlp(tf.reshape(embeddings, (-1, num_fields * dim)))
-        return factorization_machine(embeddings) + tf.squeeze(deep, axis=-1)
+        deep = self.mlp(tf.reshape(embeddings, (-1, self._width)))
+        pairs = factorization_machine(embeddings)
+        return self.bias + pairs + tf.squeeze(deep, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -187,7 +187,9 @@ def make_ranker(
       >>> model = make_ranker("dcn_v2", schema, fusion="self_gating")
 
     Args:
-      interaction: "dcn_v2", "deepfm" or a layer, such as `DCNv2(num_cross_layers=2)`.
+      interaction: "autoint_plus", "dcn_v2", "deepfm", "dlrm", "fmfm", "ipnn" or
+        "xdeepfm" with its default settings, or a layer, such as
+        `DCNv2(num_cross_layers=2)`.
       schema: the features and the label.
       fusion: of the code embeddings, such as "self_gating" or "none"; see
         `moc_tf.ranking.fusion.get`.

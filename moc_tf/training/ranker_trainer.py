@@ -38,7 +38,7 @@ class RankerConfig:
         the codes stand for; see `moc_tf.ranking.start_from_codebooks`.
       code_start_stddev: standard deviation of a start from codebooks.
       code_tables: "trained", or "frozen": they stay as they start.
-      hidden_units: widths of the ranker's MLP.
+      hidden_units: widths of the ranker's MLP; "fmfm" has none.
       embedding_dim: d of every field.
       hidden_share: of the ids of a training batch, replaced by that of unseen values;
         see `moc_tf.data.hide_values`.
@@ -224,8 +224,11 @@ class RankerTrainer:
                 "ngram_size": config.ngram_size,
                 "num_buckets": config.num_buckets,
             }
+        options: dict[str, Any] = {}
+        if "hidden_units" in interactions.options(config.model):
+            options["hidden_units"] = config.hidden_units
         model = make_ranker(
-            interactions.get(config.model, hidden_units=config.hidden_units),
+            interactions.get(config.model, **options),
             self._schema,
             fusion=config.fusion,
             embedding_dim=config.embedding_dim,

@@ -1,0 +1,87 @@
+"""Checks of what an interaction is made with, and of what it is built for."""
+
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from moc_tf._keras import keras
+
+
+def integer(layer: keras.layers.Layer, name: str, value: Any) -> int:
+    """`value` as an int.
+
+    Args:
+      layer: whose option it is, for the error message.
+      name: of the option.
+      value: what was given.
+
+    Raises:
+      ValueError: if it is no integer of at least 1.
+    """
+    if not _is_integer(value, 1):
+        raise ValueError(
+            f"{name} of {type(layer).__name__} must be an integer of at least 1. "
+            f"Received: {value!r}."
+        )
+    return int(value)
+
+
+def integers(
+    layer: keras.layers.Layer, name: str, value: Any, least: int = 1, length: int = 0
+) -> tuple[int, ...]:
+    """`value` as a tuple of ints.
+
+    Args:
+      layer: whose option it is, for the error message.
+      name: of the option.
+      value: what was given.
+      least: what each must be at least.
+      length: how many there must be at least.
+
+    Raises:
+      ValueError: if it is no sequence of such integers.
+    """
+    if (
+        not isinstance(value, Sequence)
+        or len(value) < length
+        or not all(_is_integer(each, least) for each in value)
+    ):
+        raise ValueError(
+            f"{name} of {type(layer).__name__} must be a sequence of at least {length} "
+            f"integers, each at least {least}. Received: {value!r}."
+        )
+    return tuple(int(each) for each in value)
+
+
+def fields(
+    layer: keras.layers.Layer, input_shape: Any, least: int = 1
+) -> tuple[int, int]:
+    """F and d of the embeddings [batch, F, d] that `layer` is built for.
+
+    Args:
+      layer: an interaction, for the error message.
+      input_shape: what Keras gives to its `build`.
+      least: number of fields that the interaction's formula needs.
+
+    Raises:
+      ValueError: if it is another shape, or there are fewer fields.
+    """
+    shape = tf.TensorShape(input_shape)
+    if shape.rank != 3 or None in shape[1:].as_list():
+        raise ValueError(
+            f"Layer {layer.name!r} expects embeddings of shape [batch, F, d], with F "
+            f"and d known. Received: shape {shape}."
+        )
+    if shape[1] < least:
+        raise ValueError(
+            f"{type(layer).__name__} is made of pairs of fields and needs at least "
+            f"{least} fields. Received: embeddings of shape {shape}, {shape[1]} field. "
+            "Give the schema more features, or take another interaction."
+        )
+    return shape[1], shape[2]
+
+
+def _is_integer(value: Any, least: int) -> bool:
+    return isinstance(value, numbers.Integral) and int(value) >= least
