@@ -5,8 +5,35 @@ import pytest
 import tensorflow as tf
 
 from moc_tf._keras import keras
-from moc_tf.ranking import DCNv2, DeepFM, interactions
-from moc_tf.ranking.deepfm import factorization_machine
+from moc_tf.data.schema import CategoricalFeature, Schema
+from moc_tf.ranking import (
+    DLRM,
+    IPNN,
+    AutoIntPlus,
+    DCNv2,
+    DeepFM,
+    FmFM,
+    XDeepFM,
+    interactions,
+    make_ranker,
+)
+from moc_tf.ranking.field_attention import FieldAttention
+from moc_tf.ranking.field_pairs import factorization_machine
+
+NAMES = ["autoint_plus", "dcn_v2", "deepfm", "dlrm", "fmfm", "ipnn", "xdeepfm"]
+SMALL = {
+    "autoint_plus": {"attention_dim": 6, "hidden_units": (5,)},
+    "dcn_v2": {"num_cross_layers": 2, "hidden_units": (5,)},
+    "deepfm": {"hidden_units": (5,)},
+    "dlrm": {"hidden_units": (5,)},
+    "fmfm": {},
+    "ipnn": {"hidden_units": (5,)},
+    "xdeepfm": {"cin_units": (3, 2), "hidden_units": (5,)},
+}
+
+
+def small(name):
+    return interactions.get(name, **SMALL[name])
 
 
 def embeddings(batch=4, num_fields=3, dim=2, seed=0):
@@ -23,68 +50,176 @@ def with_random_weights(layer, inputs, seed=1):
     return layer
 
 
-def numpy_mlp(x, layers, last_activation):
-    *hidden, last = [(dense.kernel.numpy(), dense.bias.numpy()) for dense in layers]
-    for kernel, bias in hidden:
-        x = np.maximum(x @ kernel + bias, 0)
-    return last_activation(x @ last[0] + last[1])
-
-
 def mlp_parameters(*widths):
     return sum(a * b + b for a, b in itertools.pairwise(widths))
 
 
-def test_a_factorization_machine_sums_over_pairs_of_fields():
-    e = embeddings()
-    pairs = [np.sum(e[:, i] * e[:, j], axis=-1) for i, j in ((0, 1), (0, 2), (1, 2))]
-    np.testing.assert_allclose(factorization_machine(e), sum(pairs), rtol=1e-5)
+def parameters(layer, num_fields=11, dim=16):
+    layer(tf.zeros([1, num_fields, dim]))
+    return layer.count_params()
 
 
-def test_deepfm_adds_a_factorization_machine_and_an_mlp():
-    e = embeddings()
-    layer = with_random_weights(DeepFM(hidden_units=(5, 4)), e)
-    fm = sum(np.sum(e[:, i] * e[:, j], -1) for i, j in ((0, 1), (0, 2), (1, 2)))
-    dense = [layer for layer in layer._flatten_layers() if hasattr(layer, "kernel")]
-    deep = numpy_mlp(e.reshape(4, 6), dense, lambda x: x)[:, 0]
-    np.testing.assert_allclose(layer(e), fm + deep, rtol=1e-4)
+def test_every_ranker_has_a_name_and_options():
+    assert interactions.names() == NAMES
+    assert interactions.options("fmfm") == set()
+    assert interactions.options("deepfm") == {"hidden_units"}
+    assert interactions.options("xdeepfm") == {"cin_units", "hidden_units"}
+    with_mlp = [n for n in NAMES if "hidden_units" in interactions.options(n)]
+    assert with_mlp == [name for name in NAMES if name != "fmfm"]
 
 
-def test_dcn_v2_joins_cross_layers_and_an_mlp():
-    e = embeddings()
-    layer = with_random_weights(DCNv2(num_cross_layers=2, hidden_units=(5, 4)), e)
-    x0 = x = e.reshape(4, 6)
-    for cross in layer.cross:
-        kernel, bias = (weight.numpy() for weight in cross.weights)
-        x = x0 * (x @ kernel + bias) + x
-    dense = [sub for sub in layer.mlp._flatten_layers() if hasattr(sub, "kernel")]
-    deep = numpy_mlp(x0, dense, lambda x: np.maximum(x, 0))
-    kernel, bias = (weight.numpy() for weight in layer.output_unit.weights)
-    expected = (np.concatenate([x, deep], axis=1) @ kernel + bias)[:, 0]
-    np.testing.assert_allclose(layer(e), expected, rtol=1e-4)
+def test_options_reach_the_layer():
+    layer = interactions.get("dcn_v2", structure="stacked", name="mine")
+    assert (layer.structure, layer.name) == ("stacked", "mine")
 
 
 def test_parameters_have_a_closed_form():
-    e = tf.zeros([1, 11, 16])
-    deepfm, dcn_v2 = interactions.get("deepfm"), interactions.get("dcn_v2")
-    deepfm(e)
-    dcn_v2(e)
-    width = 11 * 16
-    assert deepfm.count_params() == mlp_parameters(width, 256, 128, 64, 1)
-    assert dcn_v2.count_params() == (
-        3 * (width**2 + width) + mlp_parameters(width, 256, 128, 64) + width + 64 + 1
+    width, pairs, mlp = 11 * 16, 11 * 10 // 2, (256, 128, 64)
+    crosses, deep = 3 * (width**2 + width), mlp_parameters(width, *mlp)
+    to_logit = mlp_parameters(width, *mlp, 1)
+    expected = {
+        "autoint_plus": 2 * 3 * 16 * 16 + width + 1 + to_logit,
+        "dcn_v2": crosses + deep + width + 64 + 1,
+        "deepfm": 1 + to_logit,
+        "dlrm": mlp_parameters(pairs, *mlp, 1),
+        "fmfm": pairs * 16 * 16 + 1,
+        "ipnn": mlp_parameters(width + pairs, *mlp, 1),
+        "xdeepfm": 64 * 11 * 11 + 64 * 64 * 11 + 128 + to_logit,
+    }
+    counted = {name: parameters(interactions.get(name)) for name in NAMES}
+    assert counted == expected
+
+
+def test_options_change_the_parameters_as_they_should():
+    width, mlp = 11 * 16, (256, 128, 64)
+    deep = mlp_parameters(width, *mlp, 1)
+    stacked, low_rank = DCNv2(3, structure="stacked"), DCNv2(3, projection_dim=8)
+    assert parameters(stacked) == 3 * (width**2 + width) + deep
+    assert parameters(low_rank) == 3 * (2 * 8 * width + width) + deep + width
+    assert parameters(AutoIntPlus(3, 12, 3)) == (
+        4 * 16 * 12 + 2 * 3 * 12 * 12 + 11 * 12 + 1 + deep
     )
-
-
-@pytest.mark.parametrize("name", ["deepfm", "dcn_v2"])
-def test_a_batch_of_one_is_a_batch(name):
-    e = embeddings()
-    layer = interactions.get(name)
-    assert layer(e[:1]).shape == (1,)
-    np.testing.assert_allclose(layer(e)[:1], layer(e[:1]), atol=1e-5)
+    assert parameters(DLRM((10,))) == mlp_parameters(16 + 55, *mlp, 1)
+    assert parameters(DeepFM(())) == 1 + width + 1
 
 
 @pytest.mark.parametrize(
-    "layer", [DeepFM((5,), name="a"), DCNv2(2, hidden_units=(5, 4), name="b")]
+    ("interaction", "published"),
+    [
+        (DeepFM((16, 8)), 6_319),
+        (DCNv2(2, (16, 8)), 31_257),
+        (AutoIntPlus(2, 8, 2, (16, 8)), 6_815),
+    ],
+)
+def test_parameters_are_those_of_fuxictr_on_the_same_schema(interaction, published):
+    rows = [30] + 13 * [35]
+    assert sum(rows) == 485
+    schema = Schema(
+        tuple(CategoricalFeature(f"c{place}", n) for place, n in enumerate(rows))
+    )
+    model = make_ranker(interaction, schema, embedding_dim=8)
+    model.build()
+    assert model.count_params() == published
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_of_one_is_a_batch(name):
+    e = embeddings()
+    layer = with_random_weights(small(name), e)
+    assert layer(e[:1]).shape == (1,)
+    np.testing.assert_allclose(layer(e)[:1], layer(e[:1]), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_reach_the_embeddings_and_every_weight(name):
+    e = tf.constant(embeddings(batch=32))
+    layer = with_random_weights(small(name), e)
+    with tf.GradientTape() as tape:
+        tape.watch(e)
+        loss = tf.reduce_sum(tf.square(layer(e)))
+    gradients = tape.gradient(loss, [e, *layer.trainable_weights])
+    assert len(gradients) == len(layer.weights) + 1
+    for gradient in gradients:
+        assert np.abs(gradient).max() > 1e-3
+    assert np.abs(gradients[0]).max(axis=(0, 2)).min() > 1e-3  # every field
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bfloat16_gives_nearly_the_logits_of_float32(name):
+    e = embeddings(batch=64, dim=4)
+    layer = with_random_weights(small(name), e)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        twin = small(name)
+        twin(e)
+        twin.set_weights(layer.get_weights())
+        logits = twin(e)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert logits.dtype == tf.bfloat16
+    assert all(weight.dtype == tf.float32 for weight in twin.weights)
+    exact = layer(e).numpy()
+    error = np.abs(logits.numpy().astype(np.float32) - exact)
+    assert error.max() < 0.03 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_fields_are_told_apart_by_their_order(name):
+    e = embeddings()
+    layer = with_random_weights(small(name), e)
+    assert (np.abs(layer(e) - layer(e[:, [1, 2, 0]])) > 1e-3).all()
+
+
+def test_attention_moves_with_the_fields():
+    e = embeddings(dim=4)
+    layer = with_random_weights(FieldAttention(6, 2), e)
+    order = [1, 2, 0]
+    moved = layer(e).numpy()[:, order]
+    np.testing.assert_allclose(layer(e[:, order]), moved, rtol=1e-5, atol=1e-6)
+
+
+def test_fmfm_with_identity_matrices_is_a_factorization_machine():
+    e = embeddings(num_fields=4)
+    layer = FmFM()
+    layer(e)
+    layer.set_weights([np.tile(np.eye(2), (6, 1, 1)), 0.5])
+    np.testing.assert_allclose(layer(e), factorization_machine(e) + 0.5, rtol=1e-5)
+
+
+def test_a_matrix_of_fmfm_turns_with_its_pair():
+    e = embeddings(num_fields=2)
+    layer = with_random_weights(FmFM(), e)
+    logits = layer(e).numpy()
+    matrices, bias = layer.get_weights()
+    layer.set_weights([matrices.transpose(0, 2, 1), bias])
+    np.testing.assert_allclose(layer(e[:, ::-1]), logits, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["fmfm", "dlrm"])
+def test_one_field_has_no_pairs(name):
+    with pytest.raises(
+        ValueError, match=r"pairs of fields.*at least 2.*\(4, 1, 2\), 1 field\. Give"
+    ):
+        small(name)(embeddings(num_fields=1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_shapes_raise(name):
+    with pytest.raises(ValueError, match=r"\[batch, F, d\].*Received: shape \(4, 6\)"):
+        small(name)(embeddings().reshape(4, 6))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        AutoIntPlus(1, 6, 3, (5,), name="a"),
+        DCNv2(2, (5, 4), "stacked", 3, name="b"),
+        DeepFM((5,), name="c"),
+        DLRM((2,), (5,), name="d"),
+        FmFM(name="e"),
+        IPNN((5,), name="f"),
+        XDeepFM((3, 2), (5,), name="g"),
+    ],
 )
 def test_a_layer_comes_back_from_its_configuration(layer):
     twin = interactions.get(keras.layers.serialize(layer))
@@ -92,15 +227,50 @@ def test_a_layer_comes_back_from_its_configuration(layer):
     assert twin.get_config() == layer.get_config()
     twin(embeddings())
     layer(embeddings())
-    assert twin.count_params() == layer.count_params()
+    twin.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(twin(embeddings()), layer(embeddings()))
 
 
-@pytest.mark.parametrize("arguments", [{"num_cross_layers": 0}, {"hidden_units": ()}])
-def test_dcn_v2_without_one_of_its_halves_raises(arguments):
-    with pytest.raises(ValueError, match=r"at least one cross layer and one hidden"):
-        DCNv2(**arguments)
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("dcn_v2", {"num_cross_layers": 0}, r"num_cross_layers of DCNv2.*least 1\."),
+        ("dcn_v2", {"hidden_units": ()}, r"hidden_units.*at least 1 integers"),
+        ("dcn_v2", {"structure": "both"}, r"'parallel' or 'stacked'.*'both'"),
+        ("dcn_v2", {"projection_dim": 0}, r"projection_dim of DCNv2.*Received: 0"),
+        ("deepfm", {"hidden_units": 16}, r"hidden_units of DeepFM.*Received: 16"),
+        ("deepfm", {"hidden_units": "16"}, r"hidden_units of DeepFM.*Received: '16'"),
+        ("ipnn", {"hidden_units": (8, 0)}, r"hidden_units of IPNN.*\(8, 0\)"),
+        ("xdeepfm", {"hidden_units": (8.5,)}, r"hidden_units of XDeepFM.*\(8\.5,\)"),
+        ("xdeepfm", {"cin_units": ()}, r"cin_units.*at least 1 integers.*\(\)"),
+        ("autoint_plus", {"num_attention_layers": 0}, r"num_attention_layers of Auto"),
+        ("autoint_plus", {"num_heads": 0}, r"num_heads of FieldAttention.*: 0"),
+        ("autoint_plus", {"attention_dim": 7}, r"divide.*attention_dim=7, num_heads=2"),
+        ("dlrm", {"joined_fields": (-1,)}, r"joined_fields.*at least 0\..*\(-1,\)"),
+    ],
+)
+def test_bad_options_die_in_the_constructor(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        interactions.get(name, **options)
+
+
+def test_a_joined_field_that_is_not_there_raises():
+    with pytest.raises(ValueError, match=r"from 0 to 2\. Received: \(0, 3\)"):
+        DLRM((0, 3))(embeddings())
+
+
+def test_nothing_that_is_given_gets_lost():
+    with pytest.raises(
+        ValueError, match=r"'fmfm' must be among \[\]. Received: \['hid"
+    ):
+        interactions.get("fmfm", hidden_units=(8,))
+    with pytest.raises(ValueError, match=r"has its own. Received: \['hidden_units'\]"):
+        interactions.get(FmFM(), hidden_units=(8,))
 
 
 def test_an_unknown_interaction_raises_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"\['dcn_v2', 'deepfm'\].*Received: 'dlrn'"):
+    known = r"\['autoint_plus', 'dcn_v2', .*'xdeepfm'\].*Received: 'dlrn'"
+    with pytest.raises(ValueError, match=known):
         interactions.get("dlrn")
+    with pytest.raises(ValueError, match=known):
+        interactions.options("dlrn")

@@ -108,7 +108,7 @@ def test_parameters_have_a_closed_form(name):
     mlp = (width + 1) * 256 + 257 * 128 + 129 * 64
     tables, fusion = num_rows * 16, 2 * 112 * 28
     expected = {
-        "deepfm": tables + num_rows + fusion + mlp + 65,
+        "deepfm": tables + num_rows + fusion + mlp + 66,
         "dcn_v2": tables + fusion + mlp + 3 * (width**2 + width) + width + 64 + 1,
     }
     assert model.count_params() == expected[name]
@@ -228,7 +228,7 @@ def test_a_missing_label_raises():
 
 
 def test_unknown_names_raise_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"interaction.*\['dcn_v2', 'deepfm'\]"):
+    with pytest.raises(ValueError, match=r"interaction.*\['autoint_plus', 'dcn_v2', "):
         make_ranker("dcn", SCHEMA)
     with pytest.raises(ValueError, match=r"fusion.*'none'.*'self_gating'"):
         make_ranker("dcn_v2", SCHEMA, fusion="gate")

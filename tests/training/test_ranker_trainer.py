@@ -6,7 +6,7 @@ import pytest
 from moc_tf._keras import keras
 from moc_tf.code_table import CodeTable
 from moc_tf.evaluation import evaluate_clicks
-from moc_tf.ranking import LazyAdam, make_ranker
+from moc_tf.ranking import FmFM, LazyAdam, make_ranker
 from moc_tf.training import RankerConfig, RankerTrainer
 
 CONFIG = RankerConfig(batch_size=512, max_epochs=3, embedding_dim=4)
@@ -83,3 +83,9 @@ def test_codes_and_schema_go_together(trainer, data, planted):
 def test_bad_settings_are_refused(option, value):
     with pytest.raises(ValueError, match=rf"{option} must be .* Received: {value}"):
         RankerConfig(**{option: value})
+
+
+def test_a_ranker_without_an_mlp_takes_no_hidden_units(data):
+    config = RankerConfig(model="fmfm", embedding_dim=4)
+    trainer = RankerTrainer(config, data, data.schema_with(None))
+    assert isinstance(trainer.model.interaction, FmFM)
