@@ -27,8 +27,8 @@ def inner_products(embeddings: tf.Tensor) -> tf.Tensor:
     """Inner product of the embeddings of each pair of fields.
 
     The numbers of TFRS' `DotInteraction`, in its order: (1, 0), (2, 0), (2, 1), ...
-    That layer picks them by a mask over the batch, which costs half as much again and
-    which XLA does not compile for every number of fields; here their places are known.
+    That layer picks them by a mask over the batch, which costs up to half as much again
+    and does not compile under XLA for every number of fields; here places are known.
 
     Args:
       embeddings: floats [batch, F, d], F and d known.

@@ -26,7 +26,7 @@ _INTERACTIONS = {
     "ipnn": IPNN,
     "xdeepfm": XDeepFM,
 }
-_COMMON_OPTIONS = set(inspect.signature(keras.layers.Layer).parameters)
+_COMMON_OPTIONS = set(inspect.signature(keras.layers.Layer.__init__).parameters)
 
 
 def names() -> list[str]:
@@ -45,7 +45,7 @@ def options(name: str) -> set[str]:
     """
     if name not in _INTERACTIONS:
         raise ValueError(f"interaction must be one of {names()}. Received: {name!r}.")
-    parameters = inspect.signature(_INTERACTIONS[name]).parameters
+    parameters = inspect.signature(_INTERACTIONS[name].__init__).parameters
     return set(parameters) - _COMMON_OPTIONS
 
 

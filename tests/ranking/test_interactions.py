@@ -167,7 +167,7 @@ def test_bfloat16_gives_nearly_the_logits_of_float32(name):
 def test_the_fields_are_told_apart_by_their_order(name):
     e = embeddings()
     layer = with_random_weights(small(name), e)
-    assert (np.abs(layer(e) - layer(e[:, [1, 2, 0]])) > 1e-3).all()
+    assert np.abs(layer(e) - layer(e[:, [1, 2, 0]])).max() > 0.1
 
 
 def test_attention_moves_with_the_fields():
