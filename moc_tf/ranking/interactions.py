@@ -26,7 +26,7 @@ _INTERACTIONS = {
     "ipnn": IPNN,
     "xdeepfm": XDeepFM,
 }
-_COMMON_OPTIONS = set(inspect.signature(keras.layers.Layer.__init__).parameters)
+_OPTIONS_OF_EVERY_LAYER = {"dtype", "name", "trainable"}
 
 
 def names() -> list[str]:
@@ -45,8 +45,8 @@ def options(name: str) -> set[str]:
     """
     if name not in _INTERACTIONS:
         raise ValueError(f"interaction must be one of {names()}. Received: {name!r}.")
-    parameters = inspect.signature(_INTERACTIONS[name].__init__).parameters
-    return set(parameters) - _COMMON_OPTIONS
+    parameters = inspect.signature(_INTERACTIONS[name]).parameters.values()
+    return {each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD}
 
 
 def get(identifier: Any, **layer_options: Any) -> keras.layers.Layer:
@@ -69,7 +69,7 @@ def get(identifier: Any, **layer_options: Any) -> keras.layers.Layer:
             f"has its own. Received: {sorted(layer_options)} for {identifier!r}."
         )
     if isinstance(identifier, str) and identifier in _INTERACTIONS:
-        unknown = set(layer_options) - options(identifier) - _COMMON_OPTIONS
+        unknown = set(layer_options) - options(identifier) - _OPTIONS_OF_EVERY_LAYER
         if unknown:
             raise ValueError(
                 f"Options of {identifier!r} must be among "
