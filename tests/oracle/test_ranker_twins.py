@@ -169,7 +169,10 @@ def ipnn(layer, fields):
 
 
 def dlrm(layer, fields):
-    joined = [fields[position] for position in layer.joined_fields]
+    positions = layer.joined_fields
+    if positions is None:
+        positions = range(len(fields))
+    joined = [fields[position] for position in positions]
     return mlp(concat([*joined, products(fields)]), layer.mlp)[0]
 
 
@@ -186,7 +189,8 @@ CASES = {
     "fmfm": (FmFM, fmfm),
     "ipnn": (lambda: IPNN(HIDDEN), ipnn),
     "dlrm": (lambda: DLRM(hidden_units=HIDDEN), dlrm),
-    "dlrm joined": (lambda: DLRM((1, 0), hidden_units=HIDDEN), dlrm),
+    "dlrm of products": (lambda: DLRM((), hidden_units=HIDDEN), dlrm),
+    "dlrm of two fields": (lambda: DLRM((1, 0), hidden_units=HIDDEN), dlrm),
 }
 LINEAR = {"deepfm", "autoint_plus", "xdeepfm", "fmfm"}
 
@@ -211,7 +215,7 @@ def random_embeddings(batch, num_fields, dim, seed=0):
         (case, num_fields)
         for case in CASES
         for num_fields in (1, 2, 5)
-        if num_fields > 1 or not case.startswith(("fmfm", "dlrm"))
+        if num_fields > 1 or not case.startswith(("fmfm", "dlrm of"))
     ],
 )
 def test_logits_equal_the_formula(case, num_fields):

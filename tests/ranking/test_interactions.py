@@ -25,7 +25,7 @@ SMALL = {
     "autoint_plus": {"attention_dim": 6, "hidden_units": (5,)},
     "dcn_v2": {"num_cross_layers": 2, "hidden_units": (5,)},
     "deepfm": {"hidden_units": (5,)},
-    "dlrm": {"hidden_units": (5,)},
+    "dlrm": {"joined_fields": (1,), "hidden_units": (5,)},
     "fmfm": {},
     "ipnn": {"hidden_units": (5,)},
     "xdeepfm": {"cin_units": (3, 2), "hidden_units": (5,)},
@@ -81,7 +81,7 @@ def test_parameters_have_a_closed_form():
         "autoint_plus": 2 * 3 * 16 * 16 + width + 1 + to_logit,
         "dcn_v2": crosses + deep + width + 64 + 1,
         "deepfm": 1 + to_logit,
-        "dlrm": mlp_parameters(pairs, *mlp, 1),
+        "dlrm": mlp_parameters(width + pairs, *mlp, 1),
         "fmfm": pairs * 16 * 16 + 1,
         "ipnn": mlp_parameters(width + pairs, *mlp, 1),
         "xdeepfm": 64 * 11 * 11 + 64 * 64 * 11 + 128 + to_logit,
@@ -99,6 +99,7 @@ def test_options_change_the_parameters_as_they_should():
     assert parameters(AutoIntPlus(3, 12, 3)) == (
         4 * 16 * 12 + 2 * 3 * 12 * 12 + 11 * 12 + 1 + deep
     )
+    assert parameters(DLRM(())) == mlp_parameters(55, *mlp, 1)
     assert parameters(DLRM((10,))) == mlp_parameters(16 + 55, *mlp, 1)
     assert parameters(DeepFM(())) == 1 + width + 1
 
@@ -195,12 +196,12 @@ def test_a_matrix_of_fmfm_turns_with_its_pair():
     np.testing.assert_allclose(layer(e[:, ::-1]), logits, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["fmfm", "dlrm"])
-def test_one_field_has_no_pairs(name):
+@pytest.mark.parametrize("layer", [FmFM(), DLRM(())])
+def test_one_field_has_no_pairs(layer):
     with pytest.raises(
         ValueError, match=r"pairs of fields.*at least 2.*\(4, 1, 2\), 1 field\. Give"
     ):
-        small(name)(embeddings(num_fields=1))
+        layer(embeddings(num_fields=1))
 
 
 @pytest.mark.parametrize("name", NAMES)
