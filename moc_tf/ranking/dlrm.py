@@ -20,8 +20,8 @@ class DLRM(keras.layers.Layer):
 
     The paper joins one field alone, which a bottom MLP makes of the numeric features,
     and embeddings of ids enter by their products only: name that field, or () for none.
-    Products alone cannot say what a single field says; with four fields of ids it costs
-    0.03 of AUC on Beauty. So every field is joined by default, and DLRM then is the
+    Products alone cannot say what a single field says, which costs a ranker of ids and
+    codes much of its AUC. So every field is joined by default, and DLRM then is the
     function that `IPNN` is. Parameters, with m joined fields and widths h_1, ..., h_n:
     those of an MLP m * d + F (F - 1) / 2 -> h_1 -> ... -> h_n -> 1.
 
