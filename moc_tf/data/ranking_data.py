@@ -57,6 +57,7 @@ class RankingData:
       train: the first 80 % by time.
       validation: the next 10 %.
       test: the last 10 %.
+      vocabularies: of the schema's categorical features, by name.
     """
 
     name: str
@@ -67,6 +68,7 @@ class RankingData:
     train: RankingPart
     validation: RankingPart
     test: RankingPart
+    vocabularies: Mapping[str, Vocabulary]
 
     @property
     def training_items(self) -> np.ndarray:
@@ -146,6 +148,7 @@ def prepare_ranking_data(
     train_rows = catalogue.rows(parts[0].item_ids)
     known_items = np.unique(train_rows)
     user_vocabulary = Vocabulary(parts[0].user_ids)
+    vocabularies = {"user": user_vocabulary}
     users = np.unique(interactions.user_ids)
 
     attributes = {"item": catalogue.item_ids} | {
@@ -157,6 +160,7 @@ def prepare_ranking_data(
     for attribute, values in attributes.items():
         vocabulary = Vocabulary(values[known_items])
         if vocabulary.size > 2:  # else the same for every row of training
+            vocabularies[attribute] = vocabulary
             item_features[attribute] = vocabulary.ids(values)
             features.append(CategoricalFeature(attribute, vocabulary.size))
 
@@ -178,4 +182,5 @@ def prepare_ranking_data(
         item_features,
         Schema(tuple(features)),
         *map(ranking_part, parts),
+        vocabularies,
     )

@@ -18,6 +18,13 @@ class Vocabulary:
     def __init__(self, values: npt.ArrayLike):
         distinct = np.unique(as_identifiers(values, "Vocabulary values"))
         self._index = IdentifierIndex(distinct, "Vocabulary values")
+        self._values = distinct
+        self._values.setflags(write=False)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The distinct values, strings [size - 1], sorted, read-only: ids 1, 2, ..."""
+        return self._values
 
     @property
     def size(self) -> int:

@@ -19,6 +19,7 @@ from moc_tf.indexing.faiss_indexers import (
     ResidualKMeansIndexer,
 )
 from moc_tf.indexing.gmm_indexer import ResidualMixtureConfig, ResidualMixtureIndexer
+from moc_tf.indexing.graph_encoder import GraphEncoder
 from moc_tf.indexing.indexer import (
     Indexer,
     NotFittedError,
@@ -42,6 +43,7 @@ __all__ = [
     "CodebookCollapseError",
     "CodebookHealth",
     "DivergedError",
+    "GraphEncoder",
     "Indexer",
     "NotFittedError",
     "OptimizedProductConfig",

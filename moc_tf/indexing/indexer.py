@@ -92,10 +92,14 @@ class Indexer(abc.ABC):
       config: its settings, a frozen dataclass.
       input_dim: X, dimensions of a vector; None before `fit`.
       decodes: whether the method's codes can be decoded.
+      encodes_in_graph: whether a TensorFlow graph can encode; see `GraphEncoder`.
     """
 
     config_class: ClassVar[type]
     decodes: ClassVar[bool] = True
+    encodes_in_graph: ClassVar[bool] = True
+    # A graph from CHUNK vectors to codes, of fitted indexers that encode in one.
+    _encode_chunk: Any = None
 
     def __init__(self, method: str, **options: Any):
         known = method_options(method)

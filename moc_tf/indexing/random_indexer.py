@@ -46,6 +46,7 @@ class RandomIndexer(Indexer):
     config_class = RandomConfig
     config: RandomConfig
     decodes: ClassVar[bool] = False
+    encodes_in_graph: ClassVar[bool] = False
 
     @property
     def codebooks(self) -> np.ndarray:

@@ -1,5 +1,6 @@
 """From raw item ids to their codes, inside a model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,21 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.code_table import CodeTable
+from moc_tf.ranking.row_lookup import RowLookup
+
+_UNKNOWN_ITEM = -1
+_NOT_LOADED = -2
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
 class CodeLookup(keras.layers.Layer):
     """Looks up the codes of items in a code table; -1 for items that it lacks.
 
-    The table travels with the model: in its configuration, and in a SavedModel. Its
-    codes are the non-trainable weight `codes`, int32 [items + 1, N].
+    The table travels with the model as its weights do: ids and codes are part of
+    checkpoints, of `.keras` files, of SavedModels and of `get_weights()`. The
+    configuration has the shape of the table and its manifest alone, so that it stays
+    small. A layer made from a configuration has no codes until its weights are loaded,
+    and gives -2 until then, which `SemanticIdEmbedding` refuses.
 
     Example:
       >>> table = moc_tf.CodeTable(["a", "b"], [[0, 3], [2, 1]], codebook_size=4)
@@ -22,7 +30,12 @@ class CodeLookup(keras.layers.Layer):
       [[2, 1], [-1, -1]]
 
     Args:
-      table: the codes of the catalogue.
+      table: the codes of the catalogue; in a configuration, what `get_config` tells of
+        them.
+
+    Attributes:
+      codes: non-trainable weight, int32 [items + 1, N]; its first row is for items
+        that the table lacks.
 
     Call arguments:
       item_ids: strings [batch].
@@ -34,34 +47,38 @@ class CodeLookup(keras.layers.Layer):
       ValueError: if `item_ids` are not strings.
     """
 
-    def __init__(self, table: CodeTable, **kwargs: Any):
+    def __init__(self, table: CodeTable | Mapping[str, Any], **kwargs: Any):
         super().__init__(**kwargs)
-        self._table = table
-        self._rows = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(table.item_ids, tf.string),
-                tf.range(1, len(table) + 1, dtype=tf.int64),
-            ),
-            default_value=0,
+        given = table if isinstance(table, CodeTable) else None
+        self._described = dict(table) if given is None else _describe(given)
+        shape = self._described["num_items"] + 1, self._described["num_codebooks"]
+        first = np.full(shape, _NOT_LOADED, np.int32) if given is None else _rows(given)
+        self.codes = self.add_weight(
+            name="codes",
+            shape=shape,
+            dtype=tf.int32,
+            initializer=lambda shape, dtype, **kwargs: tf.constant(first, dtype),
+            trainable=False,
         )
+        self._lookup = RowLookup(() if given is None else given.item_ids)
+        self._add_trackable(self._lookup, trainable=False)  # makes it a weight
 
     @property
     def table(self) -> CodeTable:
-        """The codes that the layer was made with."""
-        return self._table
+        """The codes, read back from the weights.
 
-    def build(self, input_shape: Any) -> None:
-        """Creates the weight; its first row is for items the table lacks."""
-        unknown = np.full((1, self._table.num_codebooks), -1, np.int32)
-        codes = np.concatenate([unknown, self._table.codes])
-        self.codes = self.add_weight(
-            name="codes",
-            shape=codes.shape,
-            dtype=tf.int32,
-            initializer=lambda shape, dtype, **kwargs: tf.constant(codes, dtype),
-            trainable=False,
-        )
-        super().build(input_shape)
+        Raises:
+          ValueError: if there are none yet, or those loaded are no code table.
+        """
+        codes = self.codes.numpy()
+        if codes[0, 0] == _NOT_LOADED:
+            raise ValueError(
+                f"Layer {self.name!r} was made from a configuration, which has the "
+                "shape of a code table alone, and its weights were not loaded. "
+                f"Received: {self._described}. Load the weights, or make the layer of "
+                "a CodeTable."
+            )
+        return self._table_of(self._lookup.identifiers(), codes[1:])
 
     def call(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Looks up `item_ids`."""
@@ -70,23 +87,52 @@ class CodeLookup(keras.layers.Layer):
                 "item_ids must be strings, as in a code table; tf.strings.as_string "
                 f"converts integers. Received: dtype {item_ids.dtype.name}."
             )
-        return tf.gather(self.codes, self._rows.lookup(item_ids))
+        return tf.gather(self.codes, self._lookup.lookup(item_ids))
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, the table as lists."""
-        return {
-            **super().get_config(),
-            "table": {
-                "item_ids": self._table.item_ids.tolist(),
-                "codes": self._table.codes.tolist(),
-                "codebook_size": self._table.codebook_size,
-                "manifest": self._table.manifest,
-                "tables_per_code": self._table.tables_per_code,
-            },
-        }
+        """Constructor arguments, the table by its shape and manifest."""
+        return {**super().get_config(), "table": dict(self._described)}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "CodeLookup":
-        """The layer that `get_config` described."""
-        values = dict(config)
-        return cls(CodeTable(**values.pop("table")), **values)
+    def save_own_variables(self, store: Any) -> None:
+        """Writes ids and codes to the `.keras` file."""
+        table = self.table
+        store["item_ids"] = np.char.encode(table.item_ids, "utf-8")
+        store["codes"] = table.codes
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads what `save_own_variables` wrote.
+
+        Raises:
+          ValueError: if it is no code table of this layer's shape.
+        """
+        table = self._table_of(np.array(store["item_ids"]), np.array(store["codes"]))
+        self.codes.assign(_rows(table))
+        self._lookup.fill(table.item_ids)
+
+    def _table_of(self, item_ids: np.ndarray, codes: np.ndarray) -> CodeTable:
+        """A code table as this layer's configuration describes it."""
+        described = dict(self._described)
+        shape = described.pop("num_items"), described.pop("num_codebooks")
+        if codes.shape != shape:
+            raise ValueError(
+                f"Layer {self.name!r} is of a code table of shape {shape}, [items, "
+                f"codes]. Received: codes of shape {codes.shape}. Load the weights "
+                "that were saved with this configuration."
+            )
+        return CodeTable(item_ids, codes, **described)
+
+
+def _describe(table: CodeTable) -> dict[str, Any]:
+    return {
+        "num_items": len(table),
+        "num_codebooks": table.num_codebooks,
+        "codebook_size": table.codebook_size,
+        "manifest": table.manifest,
+        "tables_per_code": table.tables_per_code,
+    }
+
+
+def _rows(table: CodeTable) -> np.ndarray:
+    """The weight `codes`: those of the table after a row for unknown items."""
+    unknown = np.full((1, table.num_codebooks), _UNKNOWN_ITEM, np.int32)
+    return np.concatenate([unknown, table.codes])

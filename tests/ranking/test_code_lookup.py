@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,17 +11,18 @@ from moc_tf.ranking import CodeLookup, SelfGatingFusion, SemanticIdEmbedding
 
 @pytest.fixture
 def table():
-    ids = ["b", "a", "ключ", "10"]
-    return CodeTable(ids, [[0, 3], [2, 1], [1, 1], [3, 0]], 4, {"method": "test"})
+    ids = ["b", "a", "ключ", "10", "two\nlines"]
+    codes = [[0, 3], [2, 1], [1, 1], [3, 0], [2, 2]]
+    return CodeTable(ids, codes, 4, {"method": "test"})
 
 
 @pytest.fixture
 def item_ids():
-    return tf.constant(["ключ", "new", "b", "", "10", "b"])
+    return tf.constant(["ключ", "new", "b", "", "10", "b", "two\nlines"])
 
 
 def test_codes_are_those_of_the_table_and_minus_one_for_others(table, item_ids):
-    expected = [[1, 1], [-1, -1], [0, 3], [-1, -1], [3, 0], [0, 3]]
+    expected = [[1, 1], [-1, -1], [0, 3], [-1, -1], [3, 0], [0, 3], [2, 2]]
     codes = CodeLookup(table)(item_ids)
     assert codes.dtype == tf.int32
     assert codes.numpy().tolist() == expected
@@ -31,7 +34,8 @@ def test_codes_are_not_trained(table, item_ids):
     layer = CodeLookup(table)
     layer(item_ids)
     assert layer.trainable_weights == []
-    assert [tuple(w.shape) for w in layer.non_trainable_weights] == [(5, 2)]
+    assert layer.codes.shape == (6, 2)
+    assert layer.count_params() == 12
 
 
 def test_other_types_than_strings_raise(table):
@@ -39,15 +43,47 @@ def test_other_types_than_strings_raise(table):
         CodeLookup(table)(tf.constant([10]))
 
 
-def test_the_table_comes_back_from_the_configuration(table, item_ids):
-    layer = CodeLookup(table, name="lookup")
-    twin = keras.layers.deserialize(keras.layers.serialize(layer))
-    assert twin.table == table
-    assert twin.name == "lookup"
+def test_the_table_is_read_back_from_the_weights(table):
+    assert CodeLookup(table).table == table
     repeated = CodeTable(["a"], [[0]], 4, tables_per_code=3)
-    config = CodeLookup(repeated).get_config()
-    assert CodeLookup.from_config(config).table == repeated
+    assert CodeLookup(repeated).table == repeated
+
+
+def test_the_configuration_tells_the_shape_and_the_weights_the_rest(table, item_ids):
+    layer = CodeLookup(table, name="lookup")
+    config = keras.layers.serialize(layer)
+    assert "ключ" not in json.dumps(config, ensure_ascii=False)
+    twin = keras.layers.deserialize(json.loads(json.dumps(config)))
+    assert (twin.name, twin.get_config()) == ("lookup", layer.get_config())
+    twin.set_weights(layer.get_weights())
     np.testing.assert_array_equal(twin(item_ids), layer(item_ids))
+    assert twin.table == table
+
+
+def test_a_layer_without_its_weights_says_so_and_no_embedding_takes_its_codes(
+    table, item_ids
+):
+    layer = CodeLookup.from_config(CodeLookup(table).get_config())
+    with pytest.raises(ValueError, match=r"weights were not loaded.*'num_items': 5"):
+        _ = layer.table
+    with pytest.raises(ValueError, match="weights were not loaded"):
+        layer.save_own_variables({})
+    codes = layer(item_ids)
+    assert set(codes.numpy().ravel().tolist()) == {-2}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="outside its table"):
+        SemanticIdEmbedding(2, 4, embedding_dim=3)(codes)
+
+
+def test_other_codes_are_loaded_in_place_of_the_present_ones(table, item_ids):
+    other = CodeTable(["a", "new", "", "x", "y"], table.codes[::-1], 4)
+    store = {}
+    CodeLookup(other).save_own_variables(store)
+    layer = CodeLookup(table)
+    layer.load_own_variables(store)
+    np.testing.assert_array_equal(layer(item_ids), CodeLookup(other)(item_ids))
+    narrow = CodeLookup(CodeTable(other.item_ids, other.codes[:, :1], 4))
+    with pytest.raises(ValueError, match=r"\(5, 1\), \[items.*shape \(5, 2\)"):
+        narrow.load_own_variables(store)
 
 
 @pytest.fixture
@@ -60,11 +96,19 @@ def model(table):
     return keras.Model(item_id, logit)
 
 
-def test_a_keras_model_saves_and_loads_with_its_codes(model, item_ids, tmp_path):
-    for file in ("saved_model", "model.keras"):
-        model.save(tmp_path / file)
-        loaded = keras.models.load_model(tmp_path / file)
-        np.testing.assert_allclose(loaded(item_ids), model(item_ids), atol=1e-7)
+@pytest.mark.parametrize("file", ["saved_model", "model.keras"])
+def test_a_keras_model_saves_and_loads_with_its_codes(model, item_ids, tmp_path, file):
+    model.save(tmp_path / file)
+    loaded = keras.models.load_model(tmp_path / file)
+    np.testing.assert_allclose(loaded(item_ids), model(item_ids), atol=1e-7)
+    assert loaded.layers[1].table == model.layers[1].table
+
+
+def test_weights_of_a_model_come_back_from_a_checkpoint(model, item_ids, tmp_path):
+    model.save_weights(tmp_path / "weights")
+    twin = keras.Model.from_config(model.get_config())
+    twin.load_weights(tmp_path / "weights").assert_consumed()
+    np.testing.assert_allclose(twin(item_ids), model(item_ids), atol=1e-7)
 
 
 def test_a_saved_model_serves_raw_item_ids(model, item_ids, tmp_path):
@@ -72,6 +116,25 @@ def test_a_saved_model_serves_raw_item_ids(model, item_ids, tmp_path):
     serve = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
     (logits,) = serve(item_id=item_ids).values()
     np.testing.assert_allclose(logits, model(item_ids), atol=1e-7)
+
+
+def test_two_saved_models_in_one_process_keep_their_own_tables(
+    tmp_path, item_ids, monkeypatch
+):
+    outputs = []
+    for name, ids in (("one", ["b", "10"]), ("other", ["ключ", "b"])):
+        module = tf.Module()
+        with monkeypatch.context() as patch:  # as if made in two processes
+            patch.setattr("tensorflow.python.framework.ops.uid", lambda: 10**6)
+            module.codes = CodeLookup(CodeTable(ids, [[0], [1]], 2))
+        spec = tf.TensorSpec([None], tf.string, "item_id")
+        call = tf.function(module.codes.call).get_concrete_function(spec)
+        tf.saved_model.save(module, str(tmp_path / name), {"codes": call})
+        outputs.append(module.codes(item_ids).numpy())
+    loaded = [tf.saved_model.load(str(tmp_path / n)) for n in ("one", "other")]
+    for each, expected in zip(loaded, outputs, strict=True):
+        (codes,) = each.signatures["codes"](item_id=item_ids).values()
+        np.testing.assert_array_equal(codes, expected)
 
 
 def test_a_keras_model_trains_through_the_lookup(model):

@@ -1,0 +1,49 @@
+"""From raw ids to rows, inside a graph."""
+
+import uuid
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from moc_tf.identifiers import IdentifierIndex, as_identifiers
+
+
+class RowLookup(tf.lookup.experimental.MutableHashTable):
+    """A hash table: unique ids -> rows 1, 2, ... in their order, others -> row 0.
+
+    Its content is written to checkpoints and to the variables of a SavedModel, not
+    into the graph, which therefore stays small whatever the number of ids.
+
+    Args:
+      identifiers: unique strings, bytes (UTF-8) or integers, [ids].
+
+    Raises:
+      ValueError: if an id occurs twice or is of another type.
+    """
+
+    def __init__(self, identifiers: npt.ArrayLike = ()):
+        super().__init__(tf.string, tf.int64, default_value=0, name="rows")
+        self.fill(identifiers)
+
+    def fill(self, identifiers: npt.ArrayLike) -> None:
+        """Replaces the content by other ids."""
+        ids = as_identifiers(identifiers, "identifiers")
+        IdentifierIndex(ids, "identifiers")  # raises if an id occurs twice
+        self.remove(self.export()[0])
+        self.insert(
+            tf.constant(ids, tf.string), tf.range(1, len(ids) + 1, dtype=tf.int64)
+        )
+
+    def identifiers(self) -> np.ndarray:
+        """The ids, strings [ids], in the order of their rows."""
+        ids, rows = self.export()
+        encoded = ids.numpy()[np.argsort(rows.numpy())]
+        return as_identifiers(encoded.tolist(), "identifiers")
+
+    def _create_resource(self) -> tf.Tensor:
+        # TensorFlow's own names are numbers, which tables of two SavedModels that were
+        # made apart would share, and with the name the content.
+        if not (self._shared_name or "").startswith("moc_tf"):
+            self._shared_name = f"moc_tf_rows_{uuid.uuid4()}"
+        return super()._create_resource()
