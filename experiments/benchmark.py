@@ -1,15 +1,22 @@
 r"""How fast are the parts? Rates of the data pipeline, alone and with a model.
 
     python -m experiments.benchmark
+    python -m experiments.benchmark --workload=serving
 
 Draws a click log of the size of a small production table and measures, in rows a
 second: batches from `make_batches` alone; `model.fit` on batches that lie ready in
 memory; and `model.fit` on `make_batches`, which shuffles, gathers and joins the codes
 as it goes. Each figure is the median of three repeats. About two minutes on 2 cores.
+
+The workload `serving` exports a ranker of that size and measures the latency of
+requests to the SavedModel, batches of 1, 256 and 4,096. About a minute.
 """
 
 from absl import app, flags
 
+_WORKLOAD = flags.DEFINE_enum(
+    "workload", "pipeline", ["pipeline", "serving"], "What is measured."
+)
 _ROWS = flags.DEFINE_integer(
     "rows", 1_048_576, "Rows of the log, at least a batch.", lower_bound=1
 )
@@ -22,6 +29,13 @@ _MODELS = flags.DEFINE_list("models", ["dcn_v2", "deepfm"], "Rankers.")
 
 def main(_: list[str]) -> None:
     """Measures and prints."""
+    if _WORKLOAD.value == "serving":
+        from experiments.serving_latency import measure_latency
+
+        measure_latency(
+            _MODELS.value, _USERS.value, _ITEMS.value, _NUM_CODES.value, (1, 256, 4096)
+        )
+        return
     import statistics
     import time
     from collections.abc import Callable

@@ -12,6 +12,7 @@ from moc_tf.data.ranking_data import RankingData, RankingPart, prepare_ranking_d
 from moc_tf.data.record_files import DataFileError
 from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
 from moc_tf.data.sentence_encoder import SentenceEncoder
+from moc_tf.data.serving_data import ServingData
 from moc_tf.data.splits import TimeSplit, split_by_time
 from moc_tf.data.text_embedding import EmbeddingProgress, TextEncoder, embed_texts
 from moc_tf.data.unknown_values import hide_values
@@ -32,6 +33,7 @@ __all__ = [
     "RankingPart",
     "Schema",
     "SentenceEncoder",
+    "ServingData",
     "TextEncoder",
     "TextTemplate",
     "TimeSplit",

@@ -19,10 +19,10 @@ class CodeLookup(keras.layers.Layer):
     """Looks up the codes of items in a code table; -1 for items that it lacks.
 
     The table travels with the model as its weights do: ids and codes are part of
-    checkpoints, of `.keras` files, of SavedModels and of `get_weights()`. The
-    configuration has the shape of the table and its manifest alone, so that it stays
-    small. A layer made from a configuration has no codes until its weights are loaded,
-    and gives -2 until then, which `SemanticIdEmbedding` refuses.
+    checkpoints, of `.keras` files and of SavedModels. `get_weights()` has the codes
+    alone, for ids are no numbers. The configuration has the shape of the table and its
+    manifest, so that it stays small. A layer made from a configuration gives -2, which
+    `SemanticIdEmbedding` refuses, until its ids are loaded.
 
     Example:
       >>> table = moc_tf.CodeTable(["a", "b"], [[0, 3], [2, 1]], codebook_size=4)
@@ -52,7 +52,7 @@ class CodeLookup(keras.layers.Layer):
         given = table if isinstance(table, CodeTable) else None
         self._described = dict(table) if given is None else _describe(given)
         shape = self._described["num_items"] + 1, self._described["num_codebooks"]
-        first = np.full(shape, _NOT_LOADED, np.int32) if given is None else _rows(given)
+        first = np.zeros(shape, np.int32) if given is None else _rows(given)
         self.codes = self.add_weight(
             name="codes",
             shape=shape,
@@ -61,24 +61,23 @@ class CodeLookup(keras.layers.Layer):
             trainable=False,
         )
         self._lookup = RowLookup(() if given is None else given.item_ids)
-        self._add_trackable(self._lookup, trainable=False)  # makes it a weight
 
     @property
     def table(self) -> CodeTable:
-        """The codes, read back from the weights.
+        """Ids and codes, read back from the layer's state.
 
         Raises:
           ValueError: if there are none yet, or those loaded are no code table.
         """
-        codes = self.codes.numpy()
-        if codes[0, 0] == _NOT_LOADED:
+        item_ids, codes = self._lookup.identifiers(), self.codes.numpy()
+        if len(item_ids) != self._described["num_items"]:
             raise ValueError(
                 f"Layer {self.name!r} was made from a configuration, which has the "
-                "shape of a code table alone, and its weights were not loaded. "
-                f"Received: {self._described}. Load the weights, or make the layer of "
-                "a CodeTable."
+                "shape of a code table alone, and its item ids were not loaded. "
+                f"Received: {self._described} and {len(item_ids)} ids. Load a "
+                "checkpoint or a .keras file, or make the layer of a CodeTable."
             )
-        return self._table_of(self._lookup.identifiers(), codes[1:])
+        return self._table_of(item_ids, codes[1:])
 
     def call(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Looks up `item_ids`."""
@@ -87,7 +86,10 @@ class CodeLookup(keras.layers.Layer):
                 "item_ids must be strings, as in a code table; tf.strings.as_string "
                 f"converts integers. Received: dtype {item_ids.dtype.name}."
             )
-        return tf.gather(self.codes, self._lookup.lookup(item_ids))
+        codes = tf.gather(self.codes, self._lookup.lookup(item_ids))
+        if not self._described["num_items"]:
+            return codes
+        return tf.where(self._lookup.size() > 0, codes, _NOT_LOADED)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the table by its shape and manifest."""

@@ -23,6 +23,7 @@ from moc_tf.indexing import (
     make_indexer,
     method_options,
 )
+from moc_tf.ranking import Ranker
 from moc_tf.training.environment import package_versions, peak_rss_mb
 from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import (
@@ -30,6 +31,11 @@ from moc_tf.training.run_directory import (
     RunDirectory,
     json_ready,
     write_text,
+)
+from moc_tf.training.serving_record import (
+    ServingRecord,
+    keep_serving_data,
+    keep_table,
 )
 from moc_tf.training.workers import spread
 
@@ -64,7 +70,12 @@ class Method:
     @property
     def id(self) -> str:
         """Names the method in paths."""
-        return "-".join(filter(None, (self.name, str(self.num_codes), self.variant)))
+        return "-".join(filter(None, (self.folder, self.variant)))
+
+    @property
+    def folder(self) -> str:
+        """Names what its variants share."""
+        return f"{self.name}-{self.num_codes}"
 
 
 def methods_named(names: Sequence[str], num_codes: Sequence[int]) -> list[Method]:
@@ -124,6 +135,7 @@ class Comparison:
         runs/<model>/<method>/<fusion>/seed-<seed>-<digest>/   see `RunDirectory`
         codes/<method>/seed-<seed>-<digest>/                   the code table
         indexers/<method>/seed-<seed>-<digest>/                the indexer behind it
+        serving/<digest>/      vocabularies and item features, for `export_run`
         indexer_logs/<method>/seed-<seed>-<digest>/            its losses by epoch
         results.jsonl          one flat object a run, of the latest comparison alone
 
@@ -185,6 +197,7 @@ class Comparison:
             the cores in each, so the last digits of a result may depend on it.
         """
         started = time.perf_counter()
+        self._keep_what_runs_share()
         total = len(self._methods) * len(self._seeds)
         rows: dict[tuple[int, int], dict[str, Any]] = {}
         # Variants of a method share its codes, which one worker must make.
@@ -230,8 +243,35 @@ class Comparison:
                     self._codebooks(method, seed),
                 )
                 result = self._result(method, seed, trained)
+                self._serving_record(method, seed, trainer.model).write(directory.path)
                 directory.finish(trainer.model, result)
             yield (index, position), result["row"], resumed
+
+    def _keep_what_runs_share(self) -> None:
+        """Writes it before there are workers, of which several would write at once."""
+        self._serving_data = keep_serving_data(self._data, self._workdir)
+        self._given = {
+            method.name: keep_table(table, self._workdir / "codes" / method.folder)
+            for method in self._methods
+            if (table := self._tables.get(method.name))
+        }
+
+    def _serving_record(
+        self, method: Method, seed: int, model: Ranker
+    ) -> ServingRecord:
+        shuffled_seed = seed if method.variant == "shuffled" else None
+        folders: dict[str, Any] = {}
+        if method.name in self._given:
+            folders = {"codes": self._given[method.name]}
+        elif method.num_codes:
+            place = self._place(method, seed)
+            folders = {
+                "codes": self._workdir / "codes" / place,
+                "indexer": self._workdir / "indexers" / place,
+            }
+        return ServingRecord.of(
+            model, self._serving_data, shuffled_seed=shuffled_seed, **folders
+        )
 
     def _check(self, method: Method) -> None:
         """Raises ValueError unless `method` can be run."""
@@ -312,8 +352,7 @@ class Comparison:
             "vectors_sha256": self._vectors_sha256,
             "package_versions": package_versions(),
         }
-        folder = f"{method.name}-{method.num_codes}"
-        return Path(folder) / f"seed-{seed}-{_digest(made_of)}"
+        return Path(method.folder) / f"seed-{seed}-{_digest(made_of)}"
 
     def _codebooks(self, method: Method, seed: int) -> np.ndarray | None:
         """What the code tables start from: of the indexer that made the codes."""

@@ -23,6 +23,7 @@ class RunDirectory:
         metrics.jsonl      one object an epoch
         tensorboard/       the same, for TensorBoard
         checkpoint/        weights of the trained model
+        serving.json       what else its export needs; see `ServingRecord`
         result.json        written last, so that its presence marks a finished run
 
     Args:

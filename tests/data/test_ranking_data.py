@@ -70,6 +70,14 @@ def test_vocabularies_come_from_the_training_part(data):
     assert data.validation.users.tolist() == data.test.users.tolist() == [0]
 
 
+def test_vocabularies_are_kept_by_feature(data):
+    assert {name: v.values.tolist() for name, v in data.vocabularies.items()} == {
+        "user": ["u1", "u2"],
+        "item": ["a", "b", "c"],
+        "brand": ["X", "Y"],
+    }
+
+
 def test_user_rows_tell_unseen_users_apart(data):
     assert data.train.user_rows.tolist() == [2, 1, 1, 2, 1, 2, 1, 2]
     assert data.validation.user_rows.tolist() == [0]

@@ -14,6 +14,16 @@ def test_ids_follow_the_sorted_values_and_0_is_unseen():
     assert ids.dtype == np.int32
 
 
+def test_its_values_are_in_the_order_of_their_ids_and_make_it_again():
+    vocabulary = Vocabulary(["c", "a", "c", "b", ""])
+    assert vocabulary.values.tolist() == ["", "a", "b", "c"]
+    assert vocabulary.ids(vocabulary.values).tolist() == [1, 2, 3, 4]
+    assert Vocabulary(vocabulary.values).ids(["c", "d"]).tolist() == [4, 0]
+    with pytest.raises(ValueError, match="read-only"):
+        vocabulary.values[0] = "z"
+    assert Vocabulary([]).values.tolist() == []
+
+
 def test_integers_are_values_as_strings():
     vocabulary = Vocabulary([9, 10])
     assert vocabulary.ids(["10", "9", "8"]).tolist() == [1, 2, 0]

@@ -146,7 +146,8 @@ def test_rating_without_ratings_is_an_error_that_names_the_other_protocol(
 
 
 @pytest.mark.parametrize(
-    "module", ["quickstart", "index_items", "train_ranker", "benchmark"]
+    "module",
+    ["quickstart", "index_items", "train_ranker", "benchmark", "export_ranker"],
 )
 def test_help_explains_the_binary(module):
     process = run(module, "--help", check=False)
@@ -154,7 +155,8 @@ def test_help_explains_the_binary(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["quickstart", "index_items", "train_ranker", "benchmark"]
+    "module",
+    ["quickstart", "index_items", "train_ranker", "benchmark", "export_ranker"],
 )
 def test_flags_are_read_before_tensorflow_is_loaded(module):
     code = f"import sys, experiments.{module}; sys.exit('tensorflow' in sys.modules)"
