@@ -49,8 +49,7 @@ def main(_: list[str]) -> None:
         print(f"  {name:<18} {columns} -> probability, logit")
     if written.without_vectors:
         print(f"  no with_item_vectors: {written.without_vectors}")
-    users, items = written.known["users"], written.known["items"]
-    print(f"It knows {users:,} users and {items:,} items.")
+    print(f"It knows {written.known['user']:,} users, {written.known['item']:,} items.")
     request = json.dumps({"instances": [written.example]})
     print(
         "\nIn Python:\n"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from moc_tf import CodeTable
+from moc_tf.code_table import CodeTable
 from moc_tf.data import CategoricalFeature, Schema, ServingData, Vocabulary
 from moc_tf.indexing import Indexer, make_indexer
 from moc_tf.ranking import make_ranker

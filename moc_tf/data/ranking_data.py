@@ -175,12 +175,15 @@ def prepare_ranking_data(
             sha256=rows.sha256(),
         )
 
+    train, validation, test = map(ranking_part, parts)
     return RankingData(
         name,
         protocol,
         catalogue.item_ids,
         item_features,
         Schema(tuple(features)),
-        *map(ranking_part, parts),
+        train,
+        validation,
+        test,
         vocabularies,
     )

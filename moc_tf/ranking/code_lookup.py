@@ -1,5 +1,6 @@
 """From raw item ids to their codes, inside a model."""
 
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,18 +50,22 @@ class CodeLookup(keras.layers.Layer):
 
     def __init__(self, table: CodeTable | Mapping[str, Any], **kwargs: Any):
         super().__init__(**kwargs)
-        given = table if isinstance(table, CodeTable) else None
-        self._described = dict(table) if given is None else _describe(given)
-        shape = self._described["num_items"] + 1, self._described["num_codebooks"]
-        first = np.zeros(shape, np.int32) if given is None else _rows(given)
+        if isinstance(table, CodeTable):
+            described, ids, rows = _describe(table), table.item_ids, _rows(table)
+        else:
+            described, ids = dict(table), np.zeros(0, str)
+            shape = described["num_items"] + 1, described["num_codebooks"]
+            rows = np.zeros(shape, np.int32)
+        # Keras would wrap a dictionary in something that is not JSON.
+        self._described = types.MappingProxyType(described)
         self.codes = self.add_weight(
             name="codes",
-            shape=shape,
+            shape=rows.shape,
             dtype=tf.int32,
-            initializer=lambda shape, dtype, **kwargs: tf.constant(first, dtype),
+            initializer=lambda shape, dtype, **kwargs: tf.constant(rows, dtype),
             trainable=False,
         )
-        self._lookup = RowLookup(() if given is None else given.item_ids)
+        self._lookup = RowLookup(ids)
 
     @property
     def table(self) -> CodeTable:
@@ -74,7 +79,7 @@ class CodeLookup(keras.layers.Layer):
             raise ValueError(
                 f"Layer {self.name!r} was made from a configuration, which has the "
                 "shape of a code table alone, and its item ids were not loaded. "
-                f"Received: {self._described} and {len(item_ids)} ids. Load a "
+                f"Received: {dict(self._described)} and {len(item_ids)} ids. Load a "
                 "checkpoint or a .keras file, or make the layer of a CodeTable."
             )
         return self._table_of(item_ids, codes[1:])

@@ -23,6 +23,7 @@ class RowLookup(tf.lookup.experimental.MutableHashTable):
     """
 
     def __init__(self, identifiers: npt.ArrayLike = ()):
+        self._own_name = f"moc_tf_rows_{uuid.uuid4()}"
         super().__init__(tf.string, tf.int64, default_value=0, name="rows")
         self.fill(identifiers)
 
@@ -44,6 +45,5 @@ class RowLookup(tf.lookup.experimental.MutableHashTable):
     def _create_resource(self) -> tf.Tensor:
         # TensorFlow's own names are numbers, which tables of two SavedModels that were
         # made apart would share, and with the name the content.
-        if not (self._shared_name or "").startswith("moc_tf"):
-            self._shared_name = f"moc_tf_rows_{uuid.uuid4()}"
+        self._shared_name = self._own_name
         return super()._create_resource()

@@ -16,6 +16,7 @@ from moc_tf._artefact import plain_json
 from moc_tf._keras import keras
 from moc_tf.code_table import CodeTable
 from moc_tf.data.serving_data import ServingData
+from moc_tf.data.vocabulary import Vocabulary
 from moc_tf.indexing import GraphEncoder, Indexer
 from moc_tf.ranking import Ranker
 from moc_tf.training.run_directory import write_text
@@ -40,8 +41,8 @@ class Export:
       signatures: name -> name of an input -> its shape, without the batch.
       without_vectors: why there is no signature that takes item vectors; "" if there
         is one.
-      known: number of known users and of known items.
-      example: a user and an item that are known.
+      known: number of known ids by name of input, "user" and "item".
+      example: an id of each that is known.
     """
 
     path: Path
@@ -154,7 +155,6 @@ def _write(
         }
         for name, function in served.functions.items()
     }
-    users = data.vocabularies["user"].values if "user" in data.vocabularies else []
     made_of = {
         "moc_tf_version": __version__,
         "tensorflow_version": tf.__version__,
@@ -168,16 +168,15 @@ def _write(
     (partial / _MARKER).parent.mkdir()
     write_text(partial / _MARKER, f"{text}\n")
     _move(partial, target)
+    users = data.vocabularies.get("user", Vocabulary([])).values
+    known = {"user": users, "item": data.item_ids}
     return Export(
         path=target,
         about=f"a ranker of {[feature.name for feature in ranker.schema.features]}",
         signatures=signatures,
         without_vectors="" if encoder else "No indexer was given.",
-        known={"users": len(users), "items": len(data.item_ids)},
-        example={
-            "user": str(users[0]) if len(users) else "",
-            "item": str(data.item_ids[0]) if len(data.item_ids) else "",
-        },
+        known={name: len(ids) for name, ids in known.items()},
+        example={name: str(ids[0]) for name, ids in known.items() if len(ids)},
     )
 
 

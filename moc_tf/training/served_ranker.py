@@ -107,10 +107,10 @@ class ServedRanker(tf.Module):
         }
         features |= {name: tf.gather(v, rows) for name, v in self._others.items()}
         features[_USER] = tf.cast(self._users.lookup(user), tf.int32)
-        if item_vector is not None and self._encoder is not None:
-            codes = ranker.schema.codes.name
-            features[codes] = _with_codes_of_new_items(
-                features[codes], item_vector, self._encoder
+        codes = ranker.schema.codes
+        if item_vector is not None and self._encoder is not None and codes is not None:
+            features[codes.name] = _with_codes_of_new_items(
+                features[codes.name], item_vector, self._encoder
             )
         return features
 
@@ -139,11 +139,11 @@ def _item_features(
     if table is not None:
         more = table.item_ids[~np.isin(table.item_ids, item_ids)]
         item_ids = np.concatenate([item_ids, more])
-    features = {}
+    codes, features = ranker.schema.codes, {}
     for name, unknown in ranker.schema.example_batch().items():
         if name in data.item_features:
             known = np.asarray(data.item_features[name])
-        elif table is not None and name == ranker.schema.codes.name:
+        elif table is not None and codes is not None and name == codes.name:
             known = table.lookup(item_ids, missing="unknown")
         else:
             continue  # of the user

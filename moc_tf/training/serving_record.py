@@ -104,8 +104,8 @@ class ServingRecord:
         if self.codes is None:
             return None
         table = CodeTable.load(self.codes)
-        shuffled = self.shuffled_seed is not None
-        return table.shuffled(self.shuffled_seed) if shuffled else table
+        seed = self.shuffled_seed
+        return table if seed is None else table.shuffled(seed)
 
     def load_indexer(self) -> Indexer:
         """The indexer, for codes of vectors that the table lacks.

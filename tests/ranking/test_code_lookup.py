@@ -13,7 +13,7 @@ from moc_tf.ranking import CodeLookup, SelfGatingFusion, SemanticIdEmbedding
 def table():
     ids = ["b", "a", "ключ", "10", "two\nlines"]
     codes = [[0, 3], [2, 1], [1, 1], [3, 0], [2, 2]]
-    return CodeTable(ids, codes, 4, {"method": "test"})
+    return CodeTable(ids, codes, 4, {"method": "test", "fit": {"items": [5]}})
 
 
 @pytest.fixture
