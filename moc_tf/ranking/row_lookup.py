@@ -1,7 +1,5 @@
 """From raw ids to rows, inside a graph."""
 
-import uuid
-
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -23,7 +21,6 @@ class RowLookup(tf.lookup.experimental.MutableHashTable):
     """
 
     def __init__(self, identifiers: npt.ArrayLike = ()):
-        self._own_name = f"moc_tf_rows_{uuid.uuid4()}"
         super().__init__(tf.string, tf.int64, default_value=0, name="rows")
         self.fill(identifiers)
 
@@ -41,9 +38,3 @@ class RowLookup(tf.lookup.experimental.MutableHashTable):
         ids, rows = self.export()
         encoded = ids.numpy()[np.argsort(rows.numpy())]
         return as_identifiers(encoded.tolist(), "identifiers")
-
-    def _create_resource(self) -> tf.Tensor:
-        # TensorFlow's own names are numbers, which tables of two SavedModels that were
-        # made apart would share, and with the name the content.
-        self._shared_name = self._own_name
-        return super()._create_resource()
