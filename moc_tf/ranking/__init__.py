@@ -17,7 +17,7 @@ from moc_tf.ranking.cross_attention_fusion import CrossAttentionFusion
 from moc_tf.ranking.dcn_v2 import DCNv2
 from moc_tf.ranking.deepfm import DeepFM
 from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
-from moc_tf.ranking.optimizers import LazyAdam
+from moc_tf.ranking.optimizers import LazyAdam, SparseAdagrad, make_optimizer
 from moc_tf.ranking.ranker import Ranker, make_ranker
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
 
@@ -35,8 +35,10 @@ __all__ = [
     "SchemaEmbeddings",
     "SelfGatingFusion",
     "SemanticIdEmbedding",
+    "SparseAdagrad",
     "fusion",
     "interactions",
+    "make_optimizer",
     "make_ranker",
     "start_from_codebooks",
 ]
