@@ -122,6 +122,7 @@ def as_worker(folder):
 
 def as_servers(folder):
     for number in (1, 2):
+        assert writes(make_strategy("parameter_server", number))
         train(folder / f"servers_{number}", "parameter_server", number)
 
 
