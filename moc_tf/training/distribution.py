@@ -84,6 +84,17 @@ def fit_arguments(
     return {"x": batches}
 
 
+def steps_in_one_go(strategy: tf.distribute.Strategy, wanted: int) -> int:
+    """`wanted` steps, but one alone where several workers send messages.
+
+    Inside of the loop that runs several, TensorFlow 2.21 lets the sizes that workers
+    send for one step meet those of the next; where the last batch is split unevenly,
+    training then stops with a shape mismatch of a collective.
+    """
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    return 1 if several else wanted
+
+
 def agreed(value: float, strategy: tf.distribute.Strategy) -> float:
     """The `value` of the first worker, which all workers receive.
 

@@ -28,6 +28,7 @@ from moc_tf.training.distribution import (
     agreed,
     fit_arguments,
     make_strategy,
+    steps_in_one_go,
     writes,
 )
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
@@ -85,7 +86,9 @@ class RankerTrainer:
                 optimizer=make_optimizer(
                     config.optimizer, config.learning_rate, config.clipnorm
                 ),
-                steps_per_execution=config.steps_per_execution,
+                steps_per_execution=steps_in_one_go(
+                    self._strategy, config.steps_per_execution
+                ),
             )
             self.model.optimizer.build(self.model.trainable_variables)
         # Metrics are of all workers already, and would else be summed over them.

@@ -87,7 +87,7 @@ class Lab:
     def train(self, checkpoint=None, seed=SEED, watch=None, trainer=None):
         trainer = trainer or self.trainer
         callbacks = [watch] if watch else []
-        trained = trainer.train(seed, self.table, callbacks, checkpoint)
+        trained = trainer.train(seed, self.table, callbacks, checkpoint=checkpoint)
         return outcome(trained), trainer.model.get_weights()
 
 
@@ -121,7 +121,7 @@ def test_a_checkpoint_changes_nothing(lab, unbroken, tmp_path):
     assert_same(unbroken, lab.train(tmp_path / "it"))
     before = read_artefact(tmp_path / "it", "fit_checkpoint")[1]["seconds"]
     watch = Watch()
-    trained = lab.trainer.train(SEED, lab.table, [watch], tmp_path / "it")
+    trained = lab.trainer.train(SEED, lab.table, [watch], checkpoint=tmp_path / "it")
     assert outcome(trained) == unbroken[0]
     assert watch.begun == []  # a finished training is not done again
     assert trained.train_seconds > before > 0  # time before an interruption counts
