@@ -85,14 +85,14 @@ def fit_arguments(
 
 
 def steps_in_one_go(strategy: tf.distribute.Strategy, wanted: int) -> int:
-    """`wanted` steps, but one alone where several workers send messages.
+    """`wanted` steps, but one alone where replicas wait for one another.
 
-    Inside of the loop that runs several, TensorFlow 2.21 lets the sizes that workers
-    send for one step meet those of the next; where the last batch is split unevenly,
-    training then stops with a shape mismatch of a collective.
+    Inside of the loop that runs several, TensorFlow 2.21 lets the sizes that replicas
+    exchange for one step meet those of the next; where the last batch is split
+    unevenly, training then stops with a shape mismatch of a collective.
     """
-    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-    return 1 if several else wanted
+    in_step = tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy
+    return 1 if isinstance(strategy, in_step) else wanted
 
 
 def agreed(value: float, strategy: tf.distribute.Strategy) -> float:
