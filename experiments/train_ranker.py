@@ -6,7 +6,8 @@ r"""Trains a ranker with and without codes, over seeds, and prints the compariso
 
 For every method and seed an indexer is fitted on the items of the training part, all
 items are encoded, and the ranker is trained on the log. A run that is finished under
-`--workdir` with the same settings is not done again.
+`--workdir` with the same settings is not done again; one that was broken off goes on
+from its latest epoch.
 
 `--data_dir` is a folder with reviews_<Category>_5.json.gz, meta_<Category>.json.gz and
 item_embeddings_<Category>.npz. Without it, the first two are downloaded through
@@ -56,7 +57,11 @@ _CODES = flags.DEFINE_string(
 )
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds.", lower_bound=1)
 _NUM_WORKERS = flags.DEFINE_integer(
-    "num_workers", 2, "Processes that share the methods.", lower_bound=1
+    "num_workers",
+    None,
+    "Processes that share the methods; default: 2, and 1 with --distribution, which is "
+    "about the processes or devices that share a training.",
+    lower_bound=1,
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True)
 _CODEBOOK_SIZE = flags.DEFINE_integer(
@@ -77,17 +82,64 @@ _HIDDEN_SHARE = flags.DEFINE_float(
 _MAX_EPOCHS = flags.DEFINE_integer(
     "max_epochs", None, "Of the ranker, at most; default: the data set's setting."
 )
+_OPTIMIZER = flags.DEFINE_enum(
+    "optimizer",
+    None,
+    ["lazy_adam", "adagrad", "adam"],
+    "Of the ranker; lazy_adam and adagrad touch the rows of a batch alone.",
+)
+_CLIPNORM = flags.DEFINE_float(
+    "clipnorm", None, "Norm that the gradients together are scaled down to."
+)
+_EMBEDDING_L2 = flags.DEFINE_float(
+    "embedding_l2", None, "Weight of an L2 penalty on the embeddings of a batch."
+)
+_PRECISION = flags.DEFINE_enum(
+    "precision", None, ["float32", "mixed_bfloat16"], "What the ranker computes in."
+)
+_STEPS_PER_EXECUTION = flags.DEFINE_integer(
+    "steps_per_execution", None, "Steps that Keras runs in one go.", lower_bound=1
+)
+_DISTRIBUTION = flags.DEFINE_enum(
+    "distribution",
+    "none",
+    ["none", "mirrored", "multi_worker", "parameter_server", "tpu"],
+    "What shares the training of a ranker. multi_worker: the processes that TF_CONFIG "
+    "names, which see the same --workdir; without it, --num_replicas are started here.",
+)
+_NUM_REPLICAS = flags.DEFINE_integer(
+    "num_replicas",
+    2,
+    "Devices of mirrored, processes of multi_worker where this starts them, workers of "
+    "parameter_server.",
+    lower_bound=1,
+)
 
 
 def main(_: list[str]) -> None:
     """Compares the methods."""
     import dataclasses
+    import os
+    import sys
 
     from experiments import comparing, settings
     from experiments.datasets import load_dataset
     from moc_tf.code_table import CodeTable
-    from moc_tf.training import Comparison, Method, methods_named
+    from moc_tf.training import (
+        Comparison,
+        Method,
+        make_strategy,
+        methods_named,
+        run_local_workers,
+        writes,
+    )
 
+    if _DISTRIBUTION.value == "multi_worker" and "TF_CONFIG" not in os.environ:
+        command = [sys.executable, "-m", "experiments.train_ranker", *sys.argv[1:]]
+        run_local_workers(command, _NUM_REPLICAS.value)
+        return
+    # Now, as TensorFlow takes no more devices once it has started.
+    strategy = make_strategy(_DISTRIBUTION.value, _NUM_REPLICAS.value)
     setting = settings.PLANTED if _DATASET.value == "planted" else settings.AMAZON
     given = {
         "learning_rate": _LEARNING_RATE.value,
@@ -95,6 +147,13 @@ def main(_: list[str]) -> None:
         "max_epochs": _MAX_EPOCHS.value,
         "model": _MODEL.value,
         "fusion": _FUSION.value,
+        "optimizer": _OPTIMIZER.value,
+        "clipnorm": _CLIPNORM.value,
+        "embedding_l2": _EMBEDDING_L2.value,
+        "precision": _PRECISION.value,
+        "steps_per_execution": _STEPS_PER_EXECUTION.value,
+        "distribution": _DISTRIBUTION.value,
+        "num_replicas": _NUM_REPLICAS.value,
     }
     ranker = dataclasses.replace(
         setting.ranker, **{k: v for k, v in given.items() if v is not None}
@@ -128,12 +187,16 @@ def main(_: list[str]) -> None:
         _WORKDIR.value,
         tables,
     )
+    if not writes(strategy):  # the first worker reports
+        for _ in comparison.run():
+            pass
+        return
     comparing.run_and_report(
         comparison,
         _WORKDIR.value,
         f"{_MODEL.value} on {_DATASET.value}, protocol {_PROTOCOL.value}, "
         f"{_SEEDS.value} seeds",
-        _NUM_WORKERS.value,
+        _NUM_WORKERS.value or (2 if _DISTRIBUTION.value == "none" else 1),
     )
 
 

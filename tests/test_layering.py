@@ -23,6 +23,7 @@ LEVELS = {
     "code_table_parts": 1,
     "code_provenance": 1,
     "code_arrays": 1,
+    "fit_checkpoint": 1,
     "_artefact": 0,
     "global_batch": 0,
     "identifiers": 0,

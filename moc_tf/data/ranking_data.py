@@ -100,6 +100,7 @@ class RankingData:
         batch_size: int,
         table: CodeTable | None = None,
         shuffle_seed: int | None = None,
+        first_pass: int = 0,
     ) -> tf.data.Dataset:
         """Batches of features and label, as `schema_with(table)` describes them.
 
@@ -108,6 +109,8 @@ class RankingData:
           batch_size: rows of a batch.
           table: codes of the catalogue's items, joined to each row; None for none.
           shuffle_seed: of a new order at each pass; None keeps the order of time.
+          first_pass: number of the first pass, for a training that is resumed; see
+            `make_batches`.
 
         Raises:
           UnknownItemError: if an item of the catalogue has no codes in `table`.
@@ -120,7 +123,14 @@ class RankingData:
             "item_row": part.item_rows,
             self.schema.label: part.labels,
         }
-        return make_batches(log, batch_size, shuffle_seed, features, "item_row")
+        return make_batches(
+            log,
+            batch_size,
+            shuffle_seed,
+            features,
+            "item_row",
+            first_pass=first_pass,
+        )
 
 
 def prepare_ranking_data(

@@ -8,7 +8,11 @@ from moc_tf.data.pipeline import pass_number
 
 
 def hide_values(
-    batches: tf.data.Dataset, names: Sequence[str], rate: float, seed: int
+    batches: tf.data.Dataset,
+    names: Sequence[str],
+    rate: float,
+    seed: int,
+    first_pass: int = 0,
 ) -> tf.data.Dataset:
     """Replaces ids by 0, the id of unseen values, at random.
 
@@ -22,6 +26,8 @@ def hide_values(
       names: of the ids to hide, each independently.
       rate: share of them, in [0, 1).
       seed: of the draws, which differ from pass to pass.
+      first_pass: number of the first pass, for a training that is resumed; see
+        `make_batches`.
 
     Returns:
       The batches with some ids replaced.
@@ -51,6 +57,6 @@ def hide_values(
 
         return batches.enumerate().map(hide)
 
-    hidden = pass_number().flat_map(one_pass)
+    hidden = pass_number(first_pass).flat_map(one_pass)
     cardinality = tf.data.experimental.assert_cardinality(batches.cardinality())
     return hidden.apply(cardinality).prefetch(4)

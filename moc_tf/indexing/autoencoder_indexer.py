@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.data.pipeline import make_batches
+from moc_tf.fit_checkpoint import FitCheckpoint
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.codebook_health import CodebookHealth
 from moc_tf.indexing.codebook_upkeep import CodebookUpkeep, start_codebooks
 from moc_tf.indexing.configuration import AutoencoderConfig
-from moc_tf.indexing.fit_checkpoint import FitCheckpoint
 from moc_tf.indexing.fixed_chunks import CHUNK, in_chunks
 from moc_tf.indexing.indexer import Indexer, register_indexer
 from moc_tf.indexing.vector_statistics import VectorStatistics, gather_statistics

@@ -21,7 +21,7 @@ from moc_tf.ranking.dlrm import DLRM
 from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
 from moc_tf.ranking.fmfm import FmFM
 from moc_tf.ranking.ipnn import IPNN
-from moc_tf.ranking.optimizers import LazyAdam
+from moc_tf.ranking.optimizers import LazyAdam, SparseAdagrad, make_optimizer
 from moc_tf.ranking.ranker import Ranker, make_ranker
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
 from moc_tf.ranking.xdeepfm import XDeepFM
@@ -44,9 +44,11 @@ __all__ = [
     "SchemaEmbeddings",
     "SelfGatingFusion",
     "SemanticIdEmbedding",
+    "SparseAdagrad",
     "XDeepFM",
     "fusion",
     "interactions",
+    "make_optimizer",
     "make_ranker",
     "start_from_codebooks",
 ]

@@ -1,5 +1,6 @@
-"""Adam at the cost of the rows that a step uses."""
+"""Optimizers whose steps cost what the rows cost that a batch uses."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -7,8 +8,22 @@ import tensorflow as tf
 from moc_tf._keras import keras
 
 
+class _ClippedByRows:
+    """Lets a Keras optimizer clip the gradient of a table as it is applied.
+
+    The gradient of a gather names a row once for each time that it was gathered.
+    Keras clips before it adds up what belongs to one row, and so by a norm that is
+    too small where the parts agree and too large where they cancel out.
+    """
+
+    def _clip_gradients(self, grads: Sequence[Any]) -> Sequence[Any]:
+        if self.clipnorm or self.global_clipnorm or self.clipvalue:  # type: ignore[attr-defined]
+            grads = self._deduplicate_sparse_grad(list(grads))  # type: ignore[attr-defined]
+        return super()._clip_gradients(grads)  # type: ignore[misc]
+
+
 @keras.utils.register_keras_serializable(package="moc_tf")
-class LazyAdam(keras.optimizers.Adam):
+class LazyAdam(_ClippedByRows, keras.optimizers.Adam):
     """Adam that updates only the gathered rows of embedding tables.
 
     A dense gradient gets Adam exactly. For a sparse one (`tf.IndexedSlices`, the
@@ -32,10 +47,12 @@ class LazyAdam(keras.optimizers.Adam):
       beta_1: decay of the first moment, in [0, 1).
       beta_2: decay of the second moment, in [0, 1).
       epsilon: added to the root of the second moment, above 0.
+      global_clipnorm: the norm of all gradients together, above which they are scaled
+        down to it; None never does.
       name: of the optimizer.
 
     Raises:
-      ValueError: if beta_1, beta_2 or epsilon lies outside its range.
+      ValueError: if beta_1, beta_2, epsilon or global_clipnorm lies outside its range.
     """
 
     def __init__(
@@ -44,6 +61,7 @@ class LazyAdam(keras.optimizers.Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        global_clipnorm: float | None = None,
         name: str = "LazyAdam",
     ):
         if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0):
@@ -51,8 +69,15 @@ class LazyAdam(keras.optimizers.Adam):
                 "beta_1 and beta_2 must lie in [0, 1), and epsilon above 0. Received: "
                 f"beta_1={beta_1}, beta_2={beta_2}, epsilon={epsilon}."
             )
+        _check_clipnorm(global_clipnorm)
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, jit_compile=False, name=name
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            global_clipnorm=global_clipnorm,
+            jit_compile=False,
+            name=name,
         )
 
     def update_step(self, gradient: Any, variable: tf.Variable) -> None:
@@ -80,5 +105,105 @@ class LazyAdam(keras.optimizers.Adam):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         config = super().get_config()
-        names = ("name", "learning_rate", "beta_1", "beta_2", "epsilon")
-        return {name: config[name] for name in names}
+        names = ("learning_rate", "beta_1", "beta_2", "epsilon", "global_clipnorm")
+        return {name: config[name] for name in ("name", *names)}
+
+
+@keras.utils.register_keras_serializable(package="moc_tf")
+class SparseAdagrad(_ClippedByRows, keras.optimizers.Adagrad):
+    """Adagrad, which updates only the gathered rows of embedding tables.
+
+    Keras' Adagrad does so by itself, and loses nothing by it: a row without a gradient
+    would stay where it is anyway. What this class adds is right clipping, and that no
+    GPU compiles the step, which XLA would do over the whole table.
+
+    Source: Duchi et al., "Adaptive Subgradient Methods for Online Learning and
+    Stochastic Optimization", JMLR 12, 2011.
+
+    Args:
+      learning_rate: a float or a `keras.optimizers.schedules.LearningRateSchedule`.
+      initial_accumulator_value: of the sums of squared gradients, at least 0.
+      epsilon: added to those sums under the root, above 0.
+      global_clipnorm: the norm of all gradients together, above which they are scaled
+        down to it; None never does.
+      name: of the optimizer.
+
+    Raises:
+      ValueError: if a value lies outside its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-2,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        global_clipnorm: float | None = None,
+        name: str = "SparseAdagrad",
+    ):
+        if initial_accumulator_value < 0 or epsilon <= 0:
+            raise ValueError(
+                "initial_accumulator_value must be at least 0, and epsilon above 0. "
+                f"Received: initial_accumulator_value={initial_accumulator_value}, "
+                f"epsilon={epsilon}."
+            )
+        _check_clipnorm(global_clipnorm)
+        super().__init__(
+            learning_rate,
+            initial_accumulator_value,
+            epsilon,
+            global_clipnorm=global_clipnorm,
+            jit_compile=False,
+            name=name,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        config = super().get_config()
+        names = ("initial_accumulator_value", "epsilon", "global_clipnorm")
+        return {name: config[name] for name in ("name", "learning_rate", *names)}
+
+
+@keras.utils.register_keras_serializable(package="moc_tf")
+class DenseAdam(_ClippedByRows, keras.optimizers.Adam):
+    """Keras' Adam, every row of every table at every step, with right clipping.
+
+    It is here to be compared with `LazyAdam`; a step costs what the vocabulary costs.
+    """
+
+
+_OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
+    "lazy_adam": LazyAdam,
+    "adagrad": SparseAdagrad,
+    "adam": DenseAdam,
+}
+OPTIMIZERS = tuple(_OPTIMIZERS)
+
+
+def make_optimizer(
+    name: str, learning_rate: Any, global_clipnorm: float | None = None
+) -> keras.optimizers.Optimizer:
+    """An optimizer by name.
+
+    Args:
+      name: "lazy_adam" (`LazyAdam`), "adagrad" (`SparseAdagrad`) or "adam"
+        (`DenseAdam`).
+      learning_rate: a float or a schedule.
+      global_clipnorm: the norm of all gradients together, above which they are scaled
+        down to it; None never does.
+
+    Raises:
+      ValueError: if the name is unknown, or the norm not above 0.
+    """
+    if name not in _OPTIMIZERS:
+        raise ValueError(
+            f"optimizer must be one of {list(OPTIMIZERS)}. Received: {name!r}."
+        )
+    _check_clipnorm(global_clipnorm)
+    return _OPTIMIZERS[name](learning_rate, global_clipnorm=global_clipnorm)
+
+
+def _check_clipnorm(value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ValueError(
+            f"global_clipnorm must be above 0, or None. Received: {value}."
+        )

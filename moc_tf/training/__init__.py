@@ -1,14 +1,19 @@
-"""Runs: directories, seeds, early stopping, and comparisons of methods."""
+"""Runs: directories, seeds, early stopping, strategies, and comparisons of methods."""
 
 from moc_tf.training.comparison import Comparison, Method, Progress, methods_named
+from moc_tf.training.distribution import DistributionError, make_strategy, writes
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
 from moc_tf.training.environment import describe_environment, package_versions
 from moc_tf.training.export import Export, ExportError, export_ranker, export_run
-from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
+from moc_tf.training.local_cluster import WorkerError, run_local_workers
+from moc_tf.training.precision import built_in
+from moc_tf.training.ranker_config import RankerConfig
+from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import RunDirectory
 
 __all__ = [
     "Comparison",
+    "DistributionError",
     "EarlyStoppingOnAUC",
     "Export",
     "ExportError",
@@ -18,9 +23,14 @@ __all__ = [
     "RankerTrainer",
     "RunDirectory",
     "TrainedRanker",
+    "WorkerError",
+    "built_in",
     "describe_environment",
     "export_ranker",
     "export_run",
+    "make_strategy",
     "methods_named",
     "package_versions",
+    "run_local_workers",
+    "writes",
 ]

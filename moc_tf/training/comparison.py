@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from moc_tf._artefact import ArtefactError
 from moc_tf.code_table import CodeTable
@@ -24,8 +25,10 @@ from moc_tf.indexing import (
     method_options,
 )
 from moc_tf.ranking import Ranker
+from moc_tf.training.distribution import make_strategy, wait_for_all, writes
 from moc_tf.training.environment import package_versions, peak_rss_mb
-from moc_tf.training.ranker_trainer import RankerConfig, RankerTrainer, TrainedRanker
+from moc_tf.training.ranker_config import RankerConfig
+from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import (
     EpochLogger,
     RunDirectory,
@@ -195,7 +198,17 @@ class Comparison:
         Args:
           num_workers: processes that share the methods. TensorFlow gets a share of
             the cores in each, so the last digits of a result may depend on it.
+
+        Raises:
+          ValueError: if several processes are to share the methods of a distributed
+            training, whose devices belong to one.
         """
+        if num_workers > 1 and self._ranker.distribution != "none":
+            raise ValueError(
+                "num_workers must be 1 where the training itself is distributed. "
+                f"Received: {num_workers}, with distribution "
+                f"{self._ranker.distribution!r}."
+            )
         started = time.perf_counter()
         self._keep_what_runs_share()
         total = len(self._methods) * len(self._seeds)
@@ -210,7 +223,8 @@ class Comparison:
         for place, row, resumed in spread(self._run_methods, tasks, num_workers):
             rows[place] = row
             lines = "".join(json.dumps(rows[key]) + "\n" for key in sorted(rows))
-            write_text(self._workdir / "results.jsonl", lines)
+            if num_workers > 1 or writes(self._strategy()):
+                write_text(self._workdir / "results.jsonl", lines)
             seconds = time.perf_counter() - started
             yield Progress(len(rows), total, seconds, row, resumed)
 
@@ -225,27 +239,41 @@ class Comparison:
     ) -> Iterator[tuple[tuple[int, int], dict[str, Any], bool]]:
         """Runs a method with all seeds: (place among the results, row, resumed)."""
         method = self._methods[index]
+        strategy = self._strategy()
         trainer: RankerTrainer | None = None
         for position, seed in enumerate(self._seeds):
             directory = self._run_directory(method, seed)
+            wait_for_all(strategy)  # so that all find the same results
             result = directory.finished_result()
             resumed = result is not None
             if result is None:
-                table = self._table(method, seed)
+                is_first = writes(strategy)
+                table = self._table(method, seed) if is_first else None
+                if is_first:
+                    directory.start()
+                wait_for_all(strategy)
+                if not is_first:
+                    table = self._table(method, seed)  # which the first has made
                 trainer = trainer or RankerTrainer(
                     self._ranker, self._data, self._data.schema_with(table)
                 )
-                directory.start()
+                loggers = [directory.epoch_logger()] if is_first else []
                 trained = trainer.train(
                     seed,
                     table,
-                    [directory.epoch_logger()],
+                    loggers,
                     self._codebooks(method, seed),
+                    directory.progress,
                 )
                 result = self._result(method, seed, trained)
-                self._serving_record(method, seed, trainer.model).write(directory.path)
-                directory.finish(trainer.model, result)
+                if is_first:
+                    model = trainer.single_model()
+                    self._serving_record(method, seed, model).write(directory.path)
+                    directory.finish(model, result)
             yield (index, position), result["row"], resumed
+
+    def _strategy(self) -> tf.distribute.Strategy:
+        return make_strategy(self._ranker.distribution, self._ranker.num_replicas)
 
     def _keep_what_runs_share(self) -> None:
         """Writes it before there are workers, of which several would write at once."""

@@ -1,6 +1,7 @@
 """Stops when the exact validation AUC no longer rises, and keeps the best weights."""
 
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.evaluation import auc
+from moc_tf.training.distribution import agreed
+from moc_tf.training.model_state import state_of
 
 
 class EarlyStoppingOnAUC(keras.callbacks.Callback):
@@ -20,6 +23,7 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
       batches: the validation part, in a fixed order.
       labels: float32 0 or 1, [rows], in that order.
       patience: epochs without a new best AUC after which training stops.
+      predict: batches -> logits [rows], in their order; None is the model's own.
 
     Attributes:
       best_auc: the highest AUC of an epoch.
@@ -27,7 +31,13 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
       epoch_seconds: training time of each epoch, without validation.
     """
 
-    def __init__(self, batches: tf.data.Dataset, labels: np.ndarray, patience: int):
+    def __init__(
+        self,
+        batches: tf.data.Dataset,
+        labels: np.ndarray,
+        patience: int,
+        predict: Callable[[tf.data.Dataset], np.ndarray] | None = None,
+    ):
         super().__init__()
         if patience < 1:
             raise ValueError(f"patience must be at least 1. Received: {patience}.")
@@ -39,13 +49,46 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
         self._batches = batches
         self._labels = labels
         self._patience = patience
+        self._predict = predict
+        self._goes_on = False
+        self._forget()
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        """Forgets earlier trainings."""
+    def _forget(self) -> None:
         self.best_auc = -1.0
         self.best_epoch = -1
         self.epoch_seconds: list[float] = []
         self._best_weights: list[np.ndarray] = []
+
+    @property
+    def exhausted(self) -> bool:
+        """Has `patience` run out after the epochs so far?"""
+        epochs_since = len(self.epoch_seconds) - 1 - self.best_epoch
+        return self.best_epoch >= 0 and epochs_since >= self._patience
+
+    def get_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What a training that goes on must know; see `FitCheckpoint`."""
+        weights = {f"best {i}": w for i, w in enumerate(self._best_weights)}
+        return weights, {
+            "best_auc": self.best_auc,
+            "best_epoch": self.best_epoch,
+            "epoch_seconds": self.epoch_seconds,
+        }
+
+    def set_state(
+        self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]
+    ) -> None:
+        """Takes over what `get_state` gave; the next training goes on from there."""
+        self._best_weights = [arrays[f"best {i}"] for i in range(len(arrays))]
+        self.best_auc = values["best_auc"]
+        self.best_epoch = values["best_epoch"]
+        self.epoch_seconds = list(values["epoch_seconds"])
+        self._goes_on = True
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Forgets earlier trainings, unless `set_state` came just before."""
+        if not self._goes_on:
+            self._forget()
+        self._goes_on = False
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Starts the clock."""
@@ -54,16 +97,26 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Validates; keeps the weights if they are the best so far."""
         self.epoch_seconds.append(time.perf_counter() - self._started)
-        validation_auc = auc(self._labels, self.model.predict(self._batches, verbose=0))
+        if self._predict is None:
+            logits = self.model.predict(self._batches, verbose=0)
+        else:
+            logits = self._predict(self._batches)
+        # Workers that stopped at different epochs would wait for one another forever.
+        validation_auc = agreed(
+            auc(self._labels, logits), self.model.distribute_strategy
+        )
         if logs is not None:
             logs["validation_auc"] = validation_auc
             logs["epoch_seconds"] = self.epoch_seconds[-1]
         if validation_auc > self.best_auc:
             self.best_auc, self.best_epoch = validation_auc, epoch
-            self._best_weights = self.model.get_weights()
-        elif epoch - self.best_epoch >= self._patience:
+            self._best_weights = [v.numpy() for v in state_of(self.model)]
+        elif self.exhausted:
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Puts the best weights back."""
-        self.model.set_weights(self._best_weights)
+        for variable, best in zip(
+            state_of(self.model), self._best_weights, strict=True
+        ):
+            variable.assign(best)

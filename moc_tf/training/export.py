@@ -1,11 +1,10 @@
 """Writes trained rankers as SavedModels that take raw ids."""
 
-import contextlib
 import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import tensorflow as tf
 
 from moc_tf import __version__
 from moc_tf._artefact import plain_json
-from moc_tf._keras import keras
 from moc_tf.code_table import CodeTable
 from moc_tf.data.serving_data import ServingData
 from moc_tf.data.vocabulary import Vocabulary
 from moc_tf.indexing import GraphEncoder, Indexer
 from moc_tf.ranking import Ranker
+from moc_tf.training.precision import built_in
 from moc_tf.training.run_directory import write_text
 from moc_tf.training.served_ranker import ServedRanker
 from moc_tf.training.serving_record import ServingRecord
@@ -223,7 +222,7 @@ def _finished_config(run: Path) -> dict[str, Any]:
 
 def _trained(record: ServingRecord, run: Path) -> Ranker:
     """The ranker of a run with the weights of its checkpoint."""
-    with _policy(record.precision):
+    with built_in(record.precision):
         ranker = Ranker.from_config(dict(record.model))
         ranker.build()
     checkpoint = tf.train.Checkpoint(model=ranker)
@@ -236,14 +235,3 @@ def _trained(record: ServingRecord, run: Path) -> Ranker:
             f"the run describes: {error} Remove its result.json and train again."
         ) from error
     return ranker
-
-
-@contextlib.contextmanager
-def _policy(name: str) -> Iterator[None]:
-    """Makes models as Keras' policy `name` wants them."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(name)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)

@@ -1,11 +1,13 @@
 """Trains a ranker once for each seed and tells how good it became."""
 
 import dataclasses
-import time
+import hashlib
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.code_table import CodeTable
@@ -13,79 +15,28 @@ from moc_tf.data.ranking_data import RankingData, RankingPart
 from moc_tf.data.schema import Schema
 from moc_tf.data.unknown_values import hide_values
 from moc_tf.evaluation import ClickEvaluation, evaluate_clicks
+from moc_tf.fit_checkpoint import FitCheckpoint
 from moc_tf.ranking import (
-    LazyAdam,
     Ranker,
     interactions,
+    make_optimizer,
     make_ranker,
     start_from_codebooks,
 )
+from moc_tf.training.distribution import (
+    DistributionError,
+    agreed,
+    fit_arguments,
+    make_strategy,
+    steps_in_one_go,
+    writes,
+)
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
-
-
-@dataclasses.dataclass(frozen=True)
-class RankerConfig:
-    """Settings of a ranker and its training.
-
-    Attributes:
-      model: name of the ranker; see `moc_tf.ranking.make_ranker`.
-      fusion: of the code embeddings; see `moc_tf.ranking.fusion`.
-      code_embedding: "tables", "ngram" or "prefix"; see
-        `moc_tf.ranking.code_embedding`.
-      ngram_size: n of "ngram".
-      num_buckets: rows of a table of "ngram" or "prefix", at most.
-      code_start: of the code tables: "random", or "codebooks", from the vectors that
-        the codes stand for; see `moc_tf.ranking.start_from_codebooks`.
-      code_start_stddev: standard deviation of a start from codebooks.
-      code_tables: "trained", or "frozen": they stay as they start.
-      hidden_units: widths of the ranker's MLP; "fmfm" has none.
-      embedding_dim: d of every field.
-      hidden_share: of the ids of a training batch, replaced by that of unseen values;
-        see `moc_tf.data.hide_values`.
-      learning_rate: of `LazyAdam`.
-      batch_size: rows of a step.
-      max_epochs: passes over the training part, at most.
-      patience: epochs without a better validation AUC after which training stops.
-    """
-
-    model: str = "dcn_v2"
-    fusion: str = "self_gating"
-    code_embedding: str = "tables"
-    ngram_size: int = 2
-    num_buckets: int = 65_536
-    code_start: str = "random"
-    code_start_stddev: float = 0.01
-    code_tables: str = "trained"
-    hidden_units: tuple[int, ...] = (256, 128, 64)
-    embedding_dim: int = 16
-    hidden_share: float = 0.0
-    learning_rate: float = 1e-3
-    batch_size: int = 2048
-    max_epochs: int = 20
-    patience: int = 2
-
-    def __post_init__(self) -> None:
-        for name in ("embedding_dim", "batch_size", "max_epochs", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 1. Received: {getattr(self, name)}."
-                )
-        if self.code_start not in ("random", "codebooks"):
-            raise ValueError(
-                "code_start must be 'random' or 'codebooks'. "
-                f"Received: {self.code_start!r}."
-            )
-        if self.code_start == "codebooks" and self.code_embedding != "tables":
-            raise ValueError(
-                "Codebooks have vectors of single codes, so code_start='codebooks' "
-                "needs code_embedding='tables'. "
-                f"Received: code_embedding={self.code_embedding!r}."
-            )
-        for name in ("learning_rate", "code_start_stddev"):
-            if not getattr(self, name) > 0:
-                raise ValueError(
-                    f"{name} must be above 0. Received: {getattr(self, name)}."
-                )
+from moc_tf.training.environment import package_versions
+from moc_tf.training.model_state import state_of
+from moc_tf.training.precision import built_in
+from moc_tf.training.prediction import InOrder
+from moc_tf.training.ranker_config import RankerConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +49,8 @@ class TrainedRanker:
       best_epoch: from 0.
       num_epochs: passes over the training part.
       num_parameters: trained weights of the model.
-      train_seconds: of the whole training with validation, in seconds.
+      train_seconds: of the whole training with validation, in seconds, time before
+        an interruption included.
       examples_per_second: training rows over the median epoch's training time.
     """
 
@@ -123,19 +75,25 @@ class RankerTrainer:
       schema: of the ranker's inputs, with a code feature if it is to read codes.
     """
 
-    # A step of these models is so short that Keras' work between steps shows.
-    _STEPS_PER_EXECUTION = 8
-
     def __init__(self, config: RankerConfig, data: RankingData, schema: Schema):
         self.config = config
         self._data = data
         self._schema = schema
-        self.model: Ranker = self._new_model()
-        self.model.compile(
-            optimizer=LazyAdam(config.learning_rate),
-            steps_per_execution=self._STEPS_PER_EXECUTION,
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
+        self._strategy = make_strategy(config.distribution, config.num_replicas)
+        with self._strategy.scope():
+            self.model: Ranker = self._new_model()
+            self.model.compile(
+                optimizer=make_optimizer(
+                    config.optimizer, config.learning_rate, config.clipnorm
+                ),
+                steps_per_execution=steps_in_one_go(
+                    self._strategy, config.steps_per_execution
+                ),
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+        # Metrics are of all workers already, and would else be summed over them.
+        self.model.distribute_reduction_method = "first"
+        self._predict = InOrder(self.model)
         self._fresh_optimizer = [v.numpy() for v in self.model.optimizer.variables]
 
     def train(
@@ -144,8 +102,11 @@ class RankerTrainer:
         table: CodeTable | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         codebooks: Sequence[np.ndarray] | np.ndarray | None = None,
+        checkpoint: str | os.PathLike | None = None,
     ) -> TrainedRanker:
         """Trains from scratch; afterwards `model` holds the best epoch's weights.
+
+        Workers of "multi_worker" each call this with the same arguments.
 
         Args:
           seed: of the initial weights and the order of the rows. Sets the global
@@ -154,9 +115,17 @@ class RankerTrainer:
           callbacks: further Keras callbacks, called after each validation.
           codebooks: of the indexer that made the codes, float [N, K, D]; must be given
             if the settings want its code tables to start from them.
+          checkpoint: folder of the state after each epoch, from which a training with
+            the same settings, seed and data that was broken off goes on; None keeps
+            nothing. It ends as an unbroken training does, to the last bit, unless the
+            model draws at random as it trains (dropout draws anew), or several
+            workers take their steps on their own. All workers must see the folder,
+            which the first one writes.
 
         Raises:
           ValueError: if table, codebooks, settings and schema do not match.
+          DistributionError: if workers found different checkpoints.
+          ArtefactError: if the folder holds something other than a checkpoint.
         """
         if (self._schema.codes is None) != (table is None):
             raise ValueError(
@@ -181,38 +150,65 @@ class RankerTrainer:
             codes, stddev = self.model.embeddings.codes, self.config.code_start_stddev
             start_from_codebooks(codes, codebooks, seed, stddev)
 
-        config, data = self.config, self._data
         stopping = EarlyStoppingOnAUC(
-            self._in_order(data.validation, table),
-            data.validation.labels,
-            config.patience,
+            self._in_order(self._data.validation, table),
+            self._data.validation.labels,
+            self.config.patience,
+            self._predict,
         )
-        train = hide_values(
-            data.batches(data.train, config.batch_size, table, shuffle_seed=seed),
-            [feature.name for feature in self._schema.categorical],
-            config.hidden_share,
-            seed,
+        progress = FitCheckpoint(
+            checkpoint,
+            [*state_of(self.model), *self.model.optimizer.variables],
+            self._identity(seed, table, codebooks),
+            writes(self._strategy),
+            stopping,
         )
-        started = time.perf_counter()
+        progress.restore()
+        first = agreed(progress.epochs_done, self._strategy)
+        if progress.epochs_done != first:
+            raise DistributionError(
+                "All workers must go on from the same checkpoint. Received: one after "
+                f"{progress.epochs_done} epochs, and the first worker has one after "
+                f"{first:g}. Give all of them one folder that they share."
+            )
+        epochs = self.config.max_epochs
+        if stopping.exhausted:  # nothing is left but to take back the best weights
+            epochs = progress.epochs_done
         self.model.fit(
-            train,
-            epochs=config.max_epochs,
+            **fit_arguments(
+                self._strategy,
+                lambda: self._batches(seed, table, progress.epochs_done),
+                steps=-(-len(self._data.train) // self.config.batch_size),
+            ),
+            initial_epoch=progress.epochs_done,
+            epochs=epochs,
             verbose=0,
-            callbacks=[stopping, *callbacks],
+            callbacks=[stopping, *callbacks, progress],
         )
-        seconds = time.perf_counter() - started
+        seconds = progress.elapsed()
         return TrainedRanker(
-            validation=self._evaluate(data.validation, table),
-            test=self._evaluate(data.test, table),
+            validation=self._evaluate(self._data.validation, table),
+            test=self._evaluate(self._data.test, table),
             best_epoch=stopping.best_epoch,
             num_epochs=len(stopping.epoch_seconds),
             num_parameters=sum(
                 int(np.prod(weight.shape)) for weight in self.model.trainable_weights
             ),
             train_seconds=seconds,
-            examples_per_second=len(data.train)
+            examples_per_second=len(self._data.train)
             / float(np.median(stopping.epoch_seconds)),
         )
+
+    def single_model(self) -> Ranker:
+        """The trained model on one device, which one of several workers can save."""
+        if self.model.distribute_strategy is tf.distribute.get_strategy():
+            return self.model
+        single = self._new_model()
+        for variable, trained in zip(
+            state_of(single), state_of(self.model), strict=True
+        ):
+            variable.assign(trained.numpy())
+        return single
 
     def _new_model(self) -> Ranker:
         """An untraced model whose weights the global seed determines."""
@@ -227,20 +223,56 @@ class RankerTrainer:
         options: dict[str, Any] = {}
         if "hidden_units" in interactions.options(config.model):
             options["hidden_units"] = config.hidden_units
-        model = make_ranker(
-            interactions.get(config.model, **options),
-            self._schema,
-            fusion=config.fusion,
-            embedding_dim=config.embedding_dim,
-            code_embedding=code_embedding,
-            code_tables=config.code_tables,
-        )
-        model(self._schema.example_batch())  # creates the weights
+        with built_in(config.precision):
+            model = make_ranker(
+                interactions.get(config.model, **options),
+                self._schema,
+                fusion=config.fusion,
+                embedding_dim=config.embedding_dim,
+                embedding_l2=config.embedding_l2,
+                code_embedding=code_embedding,
+                code_tables=config.code_tables,
+            )
+            model(self._schema.example_batch())  # creates the weights
         return model
+
+    def _batches(
+        self, seed: int, table: CodeTable | None, first_pass: int
+    ) -> tf.data.Dataset:
+        """The training part, in the orders of its passes from `first_pass` on."""
+        size, data = self.config.batch_size, self._data
+        return hide_values(
+            data.batches(data.train, size, table, seed, first_pass),
+            [feature.name for feature in self._schema.categorical],
+            self.config.hidden_share,
+            seed,
+            first_pass,
+        )
+
+    def _identity(
+        self,
+        seed: int,
+        table: CodeTable | None,
+        codebooks: Sequence[np.ndarray] | np.ndarray | None,
+    ) -> dict[str, Any]:
+        """What a training depends on."""
+        starts = hashlib.sha256()
+        for codebook in () if codebooks is None else codebooks:
+            starts.update(np.ascontiguousarray(codebook, "<f4").tobytes())
+        return {
+            "ranker": dataclasses.asdict(self.config),
+            "schema": self._schema.to_config(),
+            "seed": seed,
+            "data_sha256": self._data.sha256,
+            "item_features_sha256": self._data.item_features_sha256,
+            "codes_sha256": None if table is None else table.sha256(),
+            "codebooks_sha256": starts.hexdigest(),
+            "package_versions": package_versions(),
+        }
 
     def _in_order(self, part: RankingPart, table: CodeTable | None) -> Any:
         return self._data.batches(part, 2 * self.config.batch_size, table)
 
     def _evaluate(self, part: RankingPart, table: CodeTable | None) -> ClickEvaluation:
-        logits = self.model.predict(self._in_order(part, table), verbose=0)
+        logits = self._predict(self._in_order(part, table))
         return evaluate_clicks(part.labels, logits, part.user_rows, part.new_item)

@@ -22,6 +22,7 @@ class RunDirectory:
         environment.json   machine and versions
         metrics.jsonl      one object an epoch
         tensorboard/       the same, for TensorBoard
+        progress/          state after the latest epoch, while the run is unfinished
         checkpoint/        weights of the trained model
         serving.json       what else its export needs; see `ServingRecord`
         result.json        written last, so that its presence marks a finished run
@@ -29,11 +30,15 @@ class RunDirectory:
     Args:
       path: the folder; made if missing.
       config: what is asked, JSON-serialisable. If the folder holds another
-        configuration, or an unfinished run, it is started anew.
+        configuration, it is started anew; an unfinished run goes on.
+
+    Attributes:
+      progress: the folder for the state after each epoch; see `FitCheckpoint`.
     """
 
     def __init__(self, path: str | os.PathLike, config: Mapping[str, Any]):
         self.path = Path(path)
+        self.progress = self.path / "progress"
         self._config = json_ready(config)
         self.path.mkdir(parents=True, exist_ok=True)
 
@@ -44,12 +49,18 @@ class RunDirectory:
         return _read_json(self.path / "result.json")
 
     def start(self) -> None:
-        """Clears what an earlier run left and writes configuration and environment."""
-        for name in ("result.json", "config.json", "environment.json", "metrics.jsonl"):
-            (self.path / name).unlink(missing_ok=True)
-        for folder in ("tensorboard", "checkpoint"):
-            shutil.rmtree(self.path / folder, ignore_errors=True)
-        _write_json(self.path / "config.json", self._config)
+        """Makes the folder ready for a run, and describes what it runs on.
+
+        What an unfinished run of the same configuration left stays, so that training
+        can go on from `progress`; everything else is cleared.
+        """
+        config, result = self.path / "config.json", self.path / "result.json"
+        if result.exists() or _read_json(config) != self._config:
+            for name in ("result.json", "config.json", "metrics.jsonl"):
+                (self.path / name).unlink(missing_ok=True)
+            for folder in ("tensorboard", "progress", "checkpoint"):
+                shutil.rmtree(self.path / folder, ignore_errors=True)
+        _write_json(config, self._config)
         _write_json(self.path / "environment.json", describe_environment())
 
     def epoch_logger(self) -> "EpochLogger":
@@ -57,14 +68,18 @@ class RunDirectory:
         return EpochLogger(self.path)
 
     def finish(self, model: keras.Model, result: Mapping[str, Any]) -> None:
-        """Writes the weights of `model` and then the result."""
+        """Writes the weights of `model` and then the result; the run is finished."""
         checkpoint = tf.train.Checkpoint(model=model)
         checkpoint.write(str(self.path / "checkpoint" / "model"))
         _write_json(self.path / "result.json", result)
+        shutil.rmtree(self.progress, ignore_errors=True)
 
 
 class EpochLogger(keras.callbacks.Callback):
     """Writes each epoch's logs to metrics.jsonl and, for TensorBoard, tensorboard/.
+
+    In metrics.jsonl an epoch that is done again replaces what was written of it, and
+    of those after it, before an interruption.
 
     Args:
       path: the folder; made if missing.
@@ -78,12 +93,17 @@ class EpochLogger(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Opens the TensorBoard log."""
         self._path.mkdir(parents=True, exist_ok=True)
+        self._is_first = True
         self._writer = tf.summary.create_file_writer(str(self._path / "tensorboard"))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Writes the logs."""
         values = {name: float(value) for name, value in (logs or {}).items()}
-        with open(self._path / "metrics.jsonl", "a") as lines:
+        path = self._path / "metrics.jsonl"
+        if self._is_first:
+            write_text(path, _lines_before(path, epoch))
+            self._is_first = False
+        with open(path, "a") as lines:
             lines.write(json.dumps({"epoch": epoch, **values}) + "\n")
         with self._writer.as_default(step=epoch):
             for name, value in values.items():
@@ -92,6 +112,21 @@ class EpochLogger(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         """Closes the TensorBoard log."""
         self._writer.close()
+
+
+def _lines_before(path: Path, epoch: int) -> str:
+    """The whole lines of a metrics.jsonl that are of epochs before `epoch`."""
+    if not path.exists():
+        return ""
+    kept = []
+    for line in path.read_text().splitlines(keepends=True):
+        try:
+            earlier = json.loads(line)["epoch"] < epoch
+        except json.JSONDecodeError:  # cut off by an interruption
+            break
+        if earlier and line.endswith("\n"):
+            kept.append(line)
+    return "".join(kept)
 
 
 def json_ready(value: Any) -> Any:

@@ -57,6 +57,14 @@ def test_equal_seeds_hide_the_same_whatever_the_global_seed(batches):
     assert (other != passes[0]).any()
 
 
+def test_a_resumed_training_goes_on_with_the_draws_of_its_pass(batches):
+    whole = hide_values(batches, ["user"], 0.5, seed=7)
+    read(whole)
+    second = read(whole)["user"]
+    resumed = hide_values(batches, ["user"], 0.5, seed=7, first_pass=1)
+    np.testing.assert_array_equal(read(resumed)["user"], second)
+
+
 def test_the_number_of_batches_stays_known(batches):
     assert hide_values(batches, ["user"], 0.5, seed=0).cardinality() == 7
 

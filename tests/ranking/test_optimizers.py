@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from moc_tf._keras import keras
-from moc_tf.ranking import LazyAdam
+from moc_tf.ranking import FieldEmbeddings, LazyAdam, SparseAdagrad, make_optimizer
 
 
 def sparse(indices, values, rows):
@@ -135,6 +135,7 @@ def test_it_comes_back_from_its_configuration():
         "beta_1": 0.5,
         "beta_2": 0.75,
         "epsilon": 1e-3,
+        "global_clipnorm": None,
     }
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, LazyAdam)
@@ -155,3 +156,139 @@ def test_values_outside_their_range_raise(arguments):
     (given,) = arguments.items()
     with pytest.raises(ValueError, match=rf"Received:.*{given[0]}={given[1]}"):
         LazyAdam(**arguments)
+
+
+def test_clipping_scales_sparse_and_dense_gradients_by_their_common_norm():
+    # Row 1 is named twice: 1 + 2 = 3, and row 0 cancels out. The norm of table and
+    # bias is sqrt(3² + 4²) = 5, so that both shrink to a fifth of a clipnorm of 1.
+    table, bias = tf.Variable(tf.zeros([3, 1])), tf.Variable([0.0])
+    gradient = sparse([1, 0, 1, 0], [[1.0], [7.0], [2.0], [-7.0]], 3)
+    optimizer = SparseAdagrad(
+        1.0, initial_accumulator_value=0.0, epsilon=1e-30, global_clipnorm=1.0
+    )
+    optimizer.apply_gradients([(gradient, table), (tf.constant([4.0]), bias)])
+    squares = [v.numpy().ravel().tolist() for v in optimizer.variables[-2:]]
+    assert squares[0] == pytest.approx([0.0, 0.6**2, 0.0])
+    assert squares[1] == pytest.approx([0.8**2])
+
+
+@pytest.mark.parametrize("name", ["lazy_adam", "adagrad", "adam"])
+def test_clipping_a_sparse_gradient_is_clipping_it_when_dense(name):
+    ours, theirs = tf.Variable(tf.ones([4, 2])), tf.Variable(tf.ones([4, 2]))
+    plain = {
+        "lazy_adam": keras.optimizers.Adam,
+        "adagrad": keras.optimizers.Adagrad,
+        "adam": keras.optimizers.Adam,
+    }
+    optimizer = make_optimizer(name, 0.1, global_clipnorm=0.5)
+    twin = plain[name](0.1, global_clipnorm=0.5)
+    for scale in (1.0, 0.01, 3.0):
+        given = sparse([0, 1, 2, 3, 1], scale * np.arange(1, 11).reshape(5, 2), 4)
+        optimizer.apply_gradients([(given, ours)])
+        twin.apply_gradients([(tf.convert_to_tensor(given), theirs)])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_a_gradient_below_the_clipnorm_stays_as_it_is():
+    start = tf.ones([5, 2])
+    free, clipped = tf.Variable(start), tf.Variable(start)
+    for optimizer, table in (
+        (LazyAdam(0.1), free),
+        (LazyAdam(0.1, global_clipnorm=100.0), clipped),
+    ):
+        for indices, values in BATCHES:
+            optimizer.apply_gradients([(sparse(indices, values, 5), table)])
+    np.testing.assert_array_equal(free, clipped)
+
+
+def test_adagrad_follows_its_rule_and_leaves_other_rows_bit_equal():
+    start = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    table, optimizer = tf.Variable(start), make_optimizer("adagrad", 0.1)
+    expected, squares = start.astype(np.float64), np.full((5, 2), 0.1)
+    for indices, values in BATCHES:
+        optimizer.apply_gradients([(sparse(indices, values, 5), table)])
+        for row in set(indices):
+            g = sum(
+                np.array(x) for i, x in zip(indices, values, strict=True) if i == row
+            )
+            squares[row] += g**2
+            expected[row] -= 0.1 * g / np.sqrt(squares[row] + 1e-7)
+    np.testing.assert_allclose(table, expected, rtol=1e-5)
+    np.testing.assert_allclose(optimizer.variables[-1], squares, rtol=1e-5)
+    untouched = [1, 4]
+    np.testing.assert_array_equal(table.numpy()[untouched], start[untouched])
+    assert (optimizer.variables[-1].numpy()[untouched] == np.float32(0.1)).all()
+
+
+def test_the_dense_adam_moves_rows_that_no_batch_names():
+    table = tf.Variable(tf.ones([2, 1]))
+    optimizer = make_optimizer("adam", 0.1)
+    optimizer.apply_gradients([(sparse([0], [[1.0]], 2), table)])
+    after_one = float(table[0, 0])
+    optimizer.apply_gradients([(sparse([1], [[1.0]], 2), table)])
+    assert float(table[0, 0]) < after_one
+
+
+@pytest.mark.parametrize("name", ["lazy_adam", "adagrad"])
+def test_a_model_file_brings_the_state_back_and_training_goes_on(name, tmp_path):
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 6, (24, 1)).astype(np.int32)
+    labels = rng.integers(0, 2, 24).astype(np.float32)
+
+    def fit(model, epochs):
+        model.fit(ids, labels, 6, epochs, verbose=0, shuffle=False)
+
+    inputs = keras.Input((1,), dtype="int32")
+    embedded = keras.layers.Flatten()(FieldEmbeddings([6], 2, name="fields")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(embedded))
+    model.compile(make_optimizer(name, 0.05, 1.0), "mse")
+    fit(model, 2)
+    model.save(tmp_path / "model.keras")
+    fit(model, 1)
+
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert type(again.optimizer) is type(model.optimizer)
+    assert again.optimizer.global_clipnorm == 1.0
+    fit(again, 1)
+    assert again.optimizer.iterations.numpy() == 12
+    for one, two in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(two, one)
+
+
+def test_optimizers_by_name():
+    assert type(make_optimizer("lazy_adam", 0.25)) is LazyAdam
+    adagrad = make_optimizer("adagrad", 0.25, 2.0)
+    assert adagrad.get_config() == {
+        "name": "SparseAdagrad",
+        "learning_rate": 0.25,
+        "initial_accumulator_value": 0.1,
+        "epsilon": 1e-7,
+        "global_clipnorm": 2.0,
+    }
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(adagrad))
+    assert type(again) is SparseAdagrad
+    assert again.get_config() == adagrad.get_config()
+    assert again.jit_compile is False
+    dense = make_optimizer("adam", 0.25, 2.0)
+    assert isinstance(dense, keras.optimizers.Adam)
+    assert not isinstance(dense, LazyAdam)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(dense))
+    assert again.global_clipnorm == 2.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: make_optimizer("sgd", 0.1), "lazy_adam.* Received: 'sgd'"),
+        (lambda: make_optimizer("adam", 0.1, 0.0), "above 0.* Received: 0"),
+        (lambda: LazyAdam(global_clipnorm=-1.0), "above 0.* Received: -1"),
+        (lambda: SparseAdagrad(epsilon=0.0), "Received:.* epsilon=0"),
+        (
+            lambda: SparseAdagrad(initial_accumulator_value=-0.1),
+            "Received: initial_accumulator_value=-0.1",
+        ),
+    ],
+)
+def test_other_optimizers_and_values_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

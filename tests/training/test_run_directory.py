@@ -83,6 +83,40 @@ def test_starting_again_forgets_the_earlier_run(tmp_path, model):
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 3
 
 
+def test_an_unfinished_run_of_the_same_configuration_keeps_what_it_has(tmp_path, model):
+    directory = RunDirectory(tmp_path, CONFIG)
+    directory.start()
+    train(model, directory)
+    directory.progress.mkdir()
+    (directory.progress / "state").write_text("it")
+    RunDirectory(tmp_path, CONFIG).start()
+    assert (directory.progress / "state").read_text() == "it"
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 3
+    RunDirectory(tmp_path, {**CONFIG, "seed": 1}).start()
+    assert not directory.progress.exists()
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def test_an_epoch_done_again_replaces_its_line_and_those_after_it(tmp_path, model):
+    directory = RunDirectory(tmp_path, CONFIG)
+    directory.start()
+    train(model, directory)
+    first = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    x = np.ones((4, 2), np.float32)
+    model.fit(
+        x,
+        x[:, :1],
+        initial_epoch=1,
+        epochs=2,
+        verbose=0,
+        callbacks=[directory.epoch_logger()],
+    )
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [0, 1]
+    assert lines[0] == first[0]
+    assert lines[1] != first[1]  # the loss went on falling
+
+
 def test_a_damaged_result_does_not_count(tmp_path, model):
     directory = RunDirectory(tmp_path, CONFIG)
     directory.start()

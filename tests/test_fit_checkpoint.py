@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from moc_tf._artefact import ArtefactError, read_artefact, write_artefact
 from moc_tf._keras import keras
+from moc_tf.fit_checkpoint import FitCheckpoint
 from moc_tf.indexing import make_indexer
-from moc_tf.indexing.fit_checkpoint import FitCheckpoint
 
 EPOCHS, WARMUP = 6, 2
 CASES = {
@@ -181,14 +181,14 @@ def test_a_checkpoint_of_another_fit_is_replaced(other, unbroken, tmp_path):
 
 
 def spoil_an_array(folder):
-    file = next(folder.glob("*codebooks*.npy"))
+    file = next(folder.glob("*.npy"))
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
 
 
 def lose_an_array(folder):
-    next(folder.glob("*codebooks*.npy")).unlink()
+    next(folder.glob("*.npy")).unlink()
 
 
 def cut_the_manifest(folder):
@@ -254,6 +254,61 @@ def test_a_damaged_checkpoint_is_not_read_but_replaced(damage, written):
     assert restored(written)[1] == [7.0, 8.0]
 
 
+def test_large_and_small_variables_of_all_types_come_back(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [
+        rng.normal(size=(300, 300)).astype(np.float32),  # large: a file of its own
+        rng.normal(size=(2, 3)).astype(np.float32),
+        np.int64(7),
+        rng.normal(size=(0, 4)).astype(np.float32),
+        rng.normal(size=4).astype(np.float32),
+    ]
+    written = [tf.Variable(value) for value in values]
+    FitCheckpoint(tmp_path / "it", written, {}).on_epoch_end(0, {})
+    assert len(list((tmp_path / "it").glob("*.npy"))) == 3
+    empty = [tf.Variable(tf.zeros_like(value)) for value in values]
+    FitCheckpoint(tmp_path / "it", empty, {}).restore()
+    for variable, value in zip(empty, values, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+class Keeper:
+    """Counts; its state goes with the checkpoint."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def get_state(self):
+        return {"0 best": np.full(2, self.count, np.float32)}, {"count": self.count}
+
+    def set_state(self, arrays, values):
+        self.arrays, self.count = arrays, values["count"]
+
+
+def test_the_state_of_a_callback_goes_with_it(tmp_path):
+    variables = [tf.Variable(1.0)]
+    identity = {"seed": 3}
+    FitCheckpoint(tmp_path, variables, identity, keeper=Keeper(5)).on_epoch_end(0, {})
+    keeper, again = Keeper(0), [tf.Variable(0.0)]
+    FitCheckpoint(tmp_path, again, identity, keeper=keeper).restore()
+    assert keeper.count == 5
+    assert {name: a.tolist() for name, a in keeper.arrays.items()} == {
+        "0 best": [5.0, 5.0]
+    }
+    assert float(again[0]) == 1.0
+    other = Keeper(0)
+    FitCheckpoint(tmp_path, again, {"seed": 4}, keeper=other).restore()
+    assert other.count == 0
+
+
+def test_variables_are_found_whatever_their_names(tmp_path):
+    first = [tf.Variable(1.0, name="dense/kernel"), tf.Variable(2.0, name="b")]
+    FitCheckpoint(tmp_path, first, {}).on_epoch_end(0, {})
+    again = [tf.Variable(0.0, name="dense_7/kernel"), tf.Variable(0.0, name="dense/k")]
+    FitCheckpoint(tmp_path, again, {}).restore()
+    assert [float(variable) for variable in again] == [1.0, 2.0]
+
+
 def test_half_written_files_beside_a_checkpoint_are_not_read(written):
     for stem in ("manifest.json", "0%20codebooks%3A0"):
         (written / f"{stem}.moc_tf-partial").write_bytes(b"half")
@@ -296,7 +351,9 @@ def test_a_folder_of_something_else_stops_the_fit_before_it_trains(holds, tmp_pa
 
 
 def test_optimizer_and_counts_are_kept_and_metrics_are_not(unbroken):
-    names = [name.split(maxsplit=1)[1] for name in state(unbroken["ema"][2])[0]]
+    manifest = read_artefact(unbroken["ema"][2], "fit_checkpoint")[1]
+    entries = [entry for group in manifest["small"].values() for entry in group]
+    names = [name.split(maxsplit=1)[1] for name, _ in entries]
     assert {"quantizer/codebooks:0", "quantizer/counts:0", "usage:0"} <= set(names)
     assert "iteration:0" in names
     assert not {"total:0", "count:0"} & set(names)

@@ -1,0 +1,27 @@
+"""The number format that a model computes in."""
+
+import contextlib
+from collections.abc import Iterator
+
+from moc_tf._keras import keras
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@contextlib.contextmanager
+def built_in(precision: str) -> Iterator[None]:
+    """Layers that are made inside compute in `precision`; Keras' own choice returns.
+
+    "mixed_bfloat16" keeps weights, their gradients and the optimizer in float32 and
+    multiplies in bfloat16, which has float32's range, so that no loss scaling is
+    needed. A `Ranker` gives its logits in float32 either way, and so is the loss.
+
+    Args:
+      precision: one of `PRECISIONS`.
+    """
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(precision)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)

@@ -1,0 +1,112 @@
+"""The settings of a ranker and its training."""
+
+import dataclasses
+
+from moc_tf.ranking.optimizers import OPTIMIZERS
+from moc_tf.training.distribution import DISTRIBUTIONS
+from moc_tf.training.precision import PRECISIONS
+
+
+@dataclasses.dataclass(frozen=True)
+class RankerConfig:
+    """Settings of a ranker and its training.
+
+    Attributes:
+      model: name of the ranker; see `moc_tf.ranking.make_ranker`.
+      fusion: of the code embeddings; see `moc_tf.ranking.fusion`.
+      code_embedding: "tables", "ngram" or "prefix"; see
+        `moc_tf.ranking.code_embedding`.
+      ngram_size: n of "ngram".
+      num_buckets: rows of a table of "ngram" or "prefix", at most.
+      code_start: of the code tables: "random", or "codebooks", from the vectors that
+        the codes stand for; see `moc_tf.ranking.start_from_codebooks`.
+      code_start_stddev: standard deviation of a start from codebooks.
+      code_tables: "trained", or "frozen": they stay as they start.
+      hidden_units: widths of the ranker's MLP; "fmfm" has none.
+      embedding_dim: d of every field.
+      hidden_share: of the ids of a training batch, replaced by that of unseen values;
+        see `moc_tf.data.hide_values`.
+      learning_rate: of the optimizer.
+      batch_size: rows of a step.
+      max_epochs: passes over the training part, at most.
+      patience: epochs without a better validation AUC after which training stops.
+      optimizer: "lazy_adam", "adagrad" or "adam"; see
+        `moc_tf.ranking.make_optimizer`.
+      clipnorm: the norm of all gradients together, above which they are scaled down
+        to it; None never does.
+      embedding_l2: weight of an L2 penalty on the rows that a batch looks up; see
+        `moc_tf.ranking.SchemaEmbeddings`.
+      precision: "float32" or "mixed_bfloat16"; see `moc_tf.training.built_in`.
+      steps_per_execution: steps that Keras runs in one go. The steps of these models
+        are so short that its work between them shows. "mirrored" and
+        "multi_worker" run one.
+      distribution: "none", "mirrored", "multi_worker", "parameter_server" or "tpu";
+        see `moc_tf.training.make_strategy`. The replicas share each batch.
+      num_replicas: of "mirrored" and "parameter_server".
+    """
+
+    model: str = "dcn_v2"
+    fusion: str = "self_gating"
+    code_embedding: str = "tables"
+    ngram_size: int = 2
+    num_buckets: int = 65_536
+    code_start: str = "random"
+    code_start_stddev: float = 0.01
+    code_tables: str = "trained"
+    hidden_units: tuple[int, ...] = (256, 128, 64)
+    embedding_dim: int = 16
+    hidden_share: float = 0.0
+    learning_rate: float = 1e-3
+    batch_size: int = 2048
+    max_epochs: int = 20
+    patience: int = 2
+    optimizer: str = "lazy_adam"
+    clipnorm: float | None = None
+    embedding_l2: float = 0.0
+    precision: str = "float32"
+    steps_per_execution: int = 8
+    distribution: str = "none"
+    num_replicas: int = 2
+
+    def __post_init__(self) -> None:
+        positive = ("embedding_dim", "batch_size", "max_epochs", "patience")
+        for name in (*positive, "steps_per_execution", "num_replicas"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 1. Received: {getattr(self, name)}."
+                )
+        if self.code_start not in ("random", "codebooks"):
+            raise ValueError(
+                "code_start must be 'random' or 'codebooks'. "
+                f"Received: {self.code_start!r}."
+            )
+        if self.code_start == "codebooks" and self.code_embedding != "tables":
+            raise ValueError(
+                "Codebooks have vectors of single codes, so code_start='codebooks' "
+                "needs code_embedding='tables'. "
+                f"Received: code_embedding={self.code_embedding!r}."
+            )
+        for name in ("learning_rate", "code_start_stddev"):
+            if not getattr(self, name) > 0:
+                raise ValueError(
+                    f"{name} must be above 0. Received: {getattr(self, name)}."
+                )
+        if self.clipnorm is not None and not self.clipnorm > 0:
+            raise ValueError(
+                f"clipnorm must be above 0, or None. Received: {self.clipnorm}."
+            )
+        if not self.embedding_l2 >= 0:
+            raise ValueError(
+                f"embedding_l2 must be at least 0. Received: {self.embedding_l2}."
+            )
+        choices = {
+            "optimizer": OPTIMIZERS,
+            "precision": PRECISIONS,
+            "distribution": DISTRIBUTIONS,
+        }
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} must be one of {list(known)}. "
+                    f"Received: {getattr(self, name)!r}."
+                )
