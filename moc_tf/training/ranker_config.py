@@ -38,8 +38,8 @@ class RankerConfig:
         `moc_tf.ranking.SchemaEmbeddings`.
       precision: "float32" or "mixed_bfloat16"; see `moc_tf.training.built_in`.
       steps_per_execution: steps that Keras runs in one go. The steps of these models
-        are so short that its work between them shows. "mirrored" and
-        "multi_worker" run one.
+        are so short that its work between them shows. "mirrored" and "multi_worker"
+        run one.
       distribution: "none", "mirrored", "multi_worker", "parameter_server" or "tpu";
         see `moc_tf.training.make_strategy`. The replicas share each batch.
       num_replicas: of "mirrored" and "parameter_server".
