@@ -33,7 +33,7 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
         "train": tf.data.Dataset.from_tensor_slices(clicks).batch(128),
     }
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         exec(compile(block, str(README), "exec"), namespace)
     assert namespace["codes_of_new_items"].shape == (3, 7)
