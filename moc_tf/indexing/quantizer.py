@@ -66,6 +66,9 @@ class Quantizer(keras.layers.Layer, abc.ABC):
     So a code without targets stays where it is, and none leaves the hull of its old
     place and its targets.
 
+    It computes in float32 whatever Keras' global policy is, unless `dtype` says
+    otherwise: in half precision, many distances are equal.
+
     Args:
       num_codebooks: N.
       codebook_size: K, codes in a codebook.
@@ -91,7 +94,7 @@ class Quantizer(keras.layers.Layer, abc.ABC):
         codebook_initializer: Any = "uniform",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         for name, value in (
             ("num_codebooks", num_codebooks),
             ("codebook_size", codebook_size),
