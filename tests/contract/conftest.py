@@ -6,7 +6,6 @@ needs an entry in `LAYERS`: how to make one, and what to call it with.
 
 import dataclasses
 import functools
-import inspect
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +28,9 @@ from moc_tf.ranking import (
     interactions,
     make_ranker,
 )
+from moc_tf.ranking.compressed_interaction import CompressedInteraction
+from moc_tf.ranking.field_attention import FieldAttention
+from moc_tf.ranking.tpu_embedding import TPUFieldEmbeddings
 
 ROWS = 8
 RANDOM = np.random.default_rng(0)
@@ -85,6 +87,10 @@ LAYERS = {
     "CodeLookup": Example(
         lambda: CodeLookup(TABLE), np.array([*"abcabc", "new", ""], object)
     ),
+    "CompressedInteraction": Example(
+        lambda: CompressedInteraction((3, 2)), numbers(FIELDS, DIM)
+    ),
+    "FieldAttention": Example(lambda: FieldAttention(6, 2), numbers(FIELDS, DIM)),
     "FieldEmbeddings": Example(lambda: FieldEmbeddings([3, 7], 4, "ones"), ids(3, 7)),
     "NGramCodeEmbedding": Example(
         lambda: NGramCodeEmbedding(3, 3, 4, "ngram", 2, 7, SPREAD, tables_per_code=2),
@@ -109,13 +115,15 @@ LAYERS = {
         lambda: SemanticIdEmbedding(2, 3, 4, SPREAD, tables_per_code=2),
         ids(3, 3, first=-1),
     ),
+    "TPUFieldEmbeddings": Example(
+        lambda: TPUFieldEmbeddings([3, 7], 4, "adam", 0.1, SPREAD), ids(3, 7)
+    ),
 }
 
 
 def interaction(name: str) -> keras.layers.Layer:
-    parameters = inspect.signature(interactions._INTERACTIONS[name]).parameters
-    options = {"hidden_units": (7, 3)} if "hidden_units" in parameters else {}
-    return interactions.get(name, **options)
+    small = "hidden_units" in interactions.options(name)
+    return interactions.get(name, **({"hidden_units": (7, 3)} if small else {}))
 
 
 def ranker(name: str, fusion_name: str) -> keras.Model:
@@ -131,7 +139,7 @@ def ranker(name: str, fusion_name: str) -> keras.Model:
 
 def named_examples() -> dict[str, Example]:
     """Of all interactions and fusions by name, alone and in rankers."""
-    found, of_interactions = {}, sorted(interactions._INTERACTIONS)
+    found, of_interactions = {}, interactions.names()
     of_fusions = sorted(fusion._FUSIONS)
     fields, codes = numbers(FIELDS, DIM), numbers(NUM_CODES, DIM)
     for name in of_interactions:
