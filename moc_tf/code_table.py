@@ -8,14 +8,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from moc_tf._artefact import plain_json, read_artefact, read_header, write_artefact
+from moc_tf._artefact import plain_json
 from moc_tf.code_arrays import as_codes, as_size
 from moc_tf.code_provenance import check_same_indexer
-from moc_tf.code_table_parts import (
-    CODE_TABLE_KIND,
-    CODE_TABLE_PARTS_KIND,
-    check_items_apart,
-    part_folders,
+from moc_tf.code_table_files import (
+    StoredTable,
+    check_parts_apart,
+    iter_code_table,
+    read_code_table,
+    write_code_table,
 )
 from moc_tf.identifiers import IdentifierIndex, as_identifiers, preview
 
@@ -250,16 +251,14 @@ class CodeTable:
         Raises:
           ValueError: if `path` holds anything else.
         """
-        write_artefact(
-            path,
-            CODE_TABLE_KIND,
-            {"item_ids": self._item_ids, "codes": self._codes},
-            {
-                "codebook_size": self._codebook_size,
-                "tables_per_code": self._tables_per_code,
-                "made_by": self._manifest,
-            },
+        stored = StoredTable(
+            self._item_ids,
+            self._codes,
+            self._codebook_size,
+            self._manifest,
+            self._tables_per_code,
         )
+        write_code_table(path, stored)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "CodeTable":
@@ -272,17 +271,12 @@ class CodeTable:
           ValueError: if `path` holds no code table, or a damaged one, or if an item
             is in several parts.
         """
-        header = read_header(path, CODE_TABLE_KIND, CODE_TABLE_PARTS_KIND)
-        if header.kind == CODE_TABLE_PARTS_KIND:
-            return cls._load_parts(path, header.manifest)
-        arrays, manifest = read_artefact(path, CODE_TABLE_KIND)
-        return cls(
-            arrays["item_ids"],
-            arrays["codes"],
-            manifest["codebook_size"],
-            manifest["made_by"],
-            manifest.get("tables_per_code", 1),
-        )
+        stored = read_code_table(path)
+        try:
+            return cls(*stored)
+        except ValueError:
+            check_parts_apart(path)  # if they are not, it says which
+            raise
 
     @classmethod
     def iter_parts(cls, path: str | os.PathLike[str]) -> Iterator["CodeTable"]:
@@ -296,31 +290,8 @@ class CodeTable:
         Raises:
           ValueError: if `path` holds no code table, or when a part is damaged.
         """
-        header = read_header(path, CODE_TABLE_KIND, CODE_TABLE_PARTS_KIND)
-        divided = header.kind == CODE_TABLE_PARTS_KIND
-        for folder in part_folders(path) if divided else [path]:
-            yield cls.load(folder)
-
-    @classmethod
-    def _load_parts(
-        cls, path: str | os.PathLike[str], manifest: Mapping[str, Any]
-    ) -> "CodeTable":
-        item_ids, codes = [], []
-        for table in cls.iter_parts(path):  # keeps no part's index
-            item_ids.append(table.item_ids)
-            codes.append(table.codes)
-        try:
-            return cls(
-                np.concatenate(item_ids),
-                np.concatenate(codes),
-                manifest["codebook_size"],
-                {**manifest["made_by"], "parts": manifest["parts"]},
-                manifest["tables_per_code"],
-            )
-        except ValueError:
-            names = [part["name"] for part in manifest["parts"]]
-            check_items_apart(path, list(zip(names, item_ids, strict=True)))
-            raise
+        for stored in iter_code_table(path):
+            yield cls(*stored)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

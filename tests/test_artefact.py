@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moc_tf import _artefact
 from moc_tf._artefact import (
     ArtefactError,
     DamagedArtefactError,
@@ -17,6 +16,7 @@ from moc_tf._artefact import (
     read_header,
     write_artefact,
 )
+from moc_tf._artefact import folder as artefact_folder
 
 OLD = {"codes": np.arange(6, dtype=np.int32).reshape(2, 3), "same": np.ones(3)}
 NEW = {"codes": np.zeros((4, 1), np.int32), "same": np.ones(3), "more": np.ones(1)}
@@ -248,8 +248,8 @@ def test_reading_says_what_is_wrong(old, tmp_path):
 
 def test_a_newer_format_is_refused_by_reader_and_writer(old, monkeypatch):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_artefact, "_FORMAT_VERSION", 2)
-        patch.setattr(_artefact, "__version__", "9.9")
+        patch.setattr(artefact_folder, "_FORMAT_VERSION", 2)
+        patch.setattr(artefact_folder, "__version__", "9.9")
         newer = old.parent / "newer"
         write_artefact(newer, "thing", OLD, {})
     before = files(newer)

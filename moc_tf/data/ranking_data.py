@@ -29,6 +29,8 @@ class RankingPart:
       item_rows: int32, [rows], into the catalogue.
       labels: float32 0 or 1, [rows].
       new_item: bool, [rows]: has the item no row in the training part?
+      item_counts: int64, [rows], rows of the training part with the same item.
+      user_counts: int64, [rows], rows of the training part with the same user.
       sha256: checksum of user ids, item ids and labels.
     """
 
@@ -37,6 +39,8 @@ class RankingPart:
     item_rows: np.ndarray
     labels: np.ndarray
     new_item: np.ndarray
+    item_counts: np.ndarray
+    user_counts: np.ndarray
     sha256: str
 
     def __len__(self) -> int:
@@ -160,6 +164,9 @@ def prepare_ranking_data(
     user_vocabulary = Vocabulary(parts[0].user_ids)
     vocabularies = {"user": user_vocabulary}
     users = np.unique(interactions.user_ids)
+    train_users = np.searchsorted(users, parts[0].user_ids)
+    item_counts = np.bincount(train_rows, minlength=len(catalogue.item_ids))
+    user_counts = np.bincount(train_users, minlength=len(users))
 
     attributes = {"item": catalogue.item_ids} | {
         attribute: catalogue.attributes[attribute]
@@ -176,12 +183,15 @@ def prepare_ranking_data(
 
     def ranking_part(rows: LabelledRows) -> RankingPart:
         item_rows = catalogue.rows(rows.item_ids)
+        user_rows = np.searchsorted(users, rows.user_ids)
         return RankingPart(
             users=user_vocabulary.ids(rows.user_ids),
-            user_rows=np.searchsorted(users, rows.user_ids),
+            user_rows=user_rows,
             item_rows=item_rows.astype(np.int32),
             labels=rows.labels,
-            new_item=~np.isin(item_rows, known_items),
+            new_item=item_counts[item_rows] == 0,
+            item_counts=item_counts[item_rows],
+            user_counts=user_counts[user_rows],
             sha256=rows.sha256(),
         )
 

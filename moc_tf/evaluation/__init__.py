@@ -1,21 +1,36 @@
 """From predicted clicks to numbers that can be believed, tables and plots."""
 
-from moc_tf.evaluation.code_plots import plot_code_usage, plot_nmi
-from moc_tf.evaluation.metrics import (
+from moc_tf.evaluation.approximate_auc import approximate_auc
+from moc_tf.evaluation.calibration_plot import plot_calibration
+from moc_tf.evaluation.click_evaluation import (
     ClickEvaluation,
     ClickMetrics,
-    auc,
     evaluate_clicks,
-    grouped_auc,
-    log_loss_from_logits,
 )
+from moc_tf.evaluation.code_plots import plot_code_usage, plot_nmi
+from moc_tf.evaluation.frequency import (
+    ITEM_GROUPS,
+    USER_GROUPS,
+    frequency_thresholds,
+    item_groups,
+    user_groups,
+)
+from moc_tf.evaluation.group_auc import grouped_auc, mean_group_auc
+from moc_tf.evaluation.metrics import auc, log_loss_from_logits, normalized_entropy
 from moc_tf.evaluation.plots import plot_auc_by_codes
+from moc_tf.evaluation.reliability import (
+    ReliabilityBin,
+    calibration,
+    calibration_error,
+    reliability_table,
+)
 from moc_tf.evaluation.statistics import (
     Interval,
     PairedDifference,
     mean_interval,
     paired_difference,
 )
+from moc_tf.evaluation.streaming_clicks import StreamingClicks
 from moc_tf.evaluation.tables import (
     Summary,
     format_table,
@@ -24,21 +39,35 @@ from moc_tf.evaluation.tables import (
 )
 
 __all__ = [
+    "ITEM_GROUPS",
+    "USER_GROUPS",
     "ClickEvaluation",
     "ClickMetrics",
     "Interval",
     "PairedDifference",
+    "ReliabilityBin",
+    "StreamingClicks",
     "Summary",
+    "approximate_auc",
     "auc",
+    "calibration",
+    "calibration_error",
     "evaluate_clicks",
     "format_table",
+    "frequency_thresholds",
     "grouped_auc",
+    "item_groups",
     "log_loss_from_logits",
+    "mean_group_auc",
     "mean_interval",
+    "normalized_entropy",
     "paired_difference",
     "plot_auc_by_codes",
+    "plot_calibration",
     "plot_code_usage",
     "plot_nmi",
+    "reliability_table",
     "results_table",
     "summarise",
+    "user_groups",
 ]

@@ -2,14 +2,21 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from moc_tf.code_statistics import perplexity
-from moc_tf.evaluation.plots import _BLUE, _GREY, _METADATA, _save
+from moc_tf.evaluation.figure_file import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALE,
+    checked_target,
+    figure_file,
+    open_frame,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +45,7 @@ def plot_code_usage(
     Raises:
       ValueError: if the ending is another, or the counts are not as above.
     """
-    target = _checked_target(path)
+    target = checked_target(path)
     uses = np.asarray(counts)
     if uses.ndim != 2 or not uses.size or not (uses.sum(axis=1) > 0).all():
         raise ValueError(
@@ -46,20 +53,11 @@ def plot_code_usage(
             f"shape {list(uses.shape)}, {uses.sum(axis=-1).tolist()} uses."
         )
 
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     num_codebooks = len(uses)
     columns = min(num_codebooks, _COLUMNS)
     rows = -(-num_codebooks // columns)
-    with matplotlib.rc_context({"svg.hashsalt": "moc_tf", "svg.fonttype": "path"}):
-        figure = Figure(
-            figsize=(max(_PANEL[0] * columns, 4.8), _PANEL[1] * rows + 0.8),
-            dpi=150,
-            layout="constrained",
-        )
-        FigureCanvasAgg(figure)
+    width, height = max(_PANEL[0] * columns, 4.8), _PANEL[1] * rows + 0.8
+    with figure_file(target, width, height) as figure:
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for n, axes in enumerate(panels.flat):
             if n < num_codebooks:
@@ -78,7 +76,6 @@ def plot_code_usage(
         figure.legend(
             handles, names, loc="outside lower center", ncols=2, frameon=False
         )
-        _save(figure, target)
 
 
 def plot_nmi(
@@ -102,7 +99,7 @@ def plot_nmi(
     Raises:
       ValueError: if the ending is another, or the values are not as above.
     """
-    target = _checked_target(path)
+    target = checked_target(path)
     values = np.array(nmi, np.float64)
     # Rounding takes the NMI of equal codes a little above 1.
     if values.ndim != 2 or not ((values >= 0) & (values <= 1 + 1e-9)).all():
@@ -110,19 +107,14 @@ def plot_nmi(
     if matches is None:
         np.fill_diagonal(values, np.nan)
 
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
 
     height, width = values.shape
-    with matplotlib.rc_context({"svg.hashsalt": "moc_tf", "svg.fonttype": "path"}):
-        inches = 2.8 + 0.45 * min(max(height, width), 12)
-        figure = Figure(figsize=(inches + 1.2, inches), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
+    inches = 2.8 + 0.45 * min(max(height, width), 12)
+    with figure_file(target, inches + 1.2, inches) as figure:
         axes = figure.add_subplot()
-        axes.set_facecolor("#DDDDDD")
+        axes.set_facecolor(PALE)
         image = axes.imshow(values, cmap="viridis", vmin=0, vmax=1)
         if max(height, width) <= _ANNOTATED:
             for (row, column), value in np.ndenumerate(values):
@@ -143,7 +135,7 @@ def plot_nmi(
                     1,
                     1,
                     fill=False,
-                    edgecolor="#D55E00",
+                    edgecolor=ORANGE,
                     linewidth=2.5,
                     clip_on=False,
                 )
@@ -154,7 +146,6 @@ def plot_nmi(
         axes.set_xlabel(labels[1])
         figure.suptitle(title, fontsize=11)
         figure.colorbar(image, label="normalised mutual information")
-        _save(figure, target)
 
 
 def _draw_usage(axes: "Axes", uses: np.ndarray, codebook: int) -> None:
@@ -165,14 +156,14 @@ def _draw_usage(axes: "Axes", uses: np.ndarray, codebook: int) -> None:
         np.arange(used + 1),
         baseline=_LEAST_USES,
         fill=True,
-        color=_BLUE,
+        color=BLUE,
     )
     axes.axvspan(
-        used, size, color=_GREY, alpha=0.2, linewidth=0, label="codes that no item has"
+        used, size, color=GREY, alpha=0.2, linewidth=0, label="codes that no item has"
     )
     axes.axhline(
         uses.sum() / size,
-        color=_GREY,
+        color=GREY,
         linestyle="--",
         linewidth=1.2,
         label="all codes in even use",
@@ -184,16 +175,4 @@ def _draw_usage(axes: "Axes", uses: np.ndarray, codebook: int) -> None:
     )
     axes.set_xlim(0, size)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def _checked_target(path: str | os.PathLike[str]) -> Path:
-    target = Path(path)
-    if target.suffix not in _METADATA:
-        raise ValueError(
-            f"The plot's file must end in one of {sorted(_METADATA)}. Received: "
-            f"{str(path)!r}."
-        )
-    return target
+    open_frame(axes)

@@ -2,27 +2,26 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moc_tf.evaluation.figure_file import (
+    BLUE,
+    GREEN,
+    GREY,
+    checked_target,
+    figure_file,
+    open_frame,
+)
 from moc_tf.evaluation.statistics import Interval
 from moc_tf.evaluation.tables import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# From Okabe and Ito's palette, which colour-blind readers can tell apart.
-_BLUE, _GREY, _GREEN = "#0072B2", "#5F5F5F", "#009E73"
 # method -> label, colour, line style
 _REFERENCES = {
-    "none": ("no codes", _GREY, "--"),
-    "true_factors": ("true factors (upper bound)", _GREEN, "-."),
-}
-# Without these, files would carry the date and the version of Matplotlib.
-_METADATA: dict[str, dict[str, str | None]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
+    "none": ("no codes", GREY, "--"),
+    "true_factors": ("true factors (upper bound)", GREEN, "-."),
 }
 
 
@@ -44,12 +43,7 @@ def plot_auc_by_codes(
       ValueError: if the ending is another, if there is no run of moc or vq, or if a
         method has several configurations for one number of codes.
     """
-    target = Path(path)
-    if target.suffix not in _METADATA:
-        raise ValueError(
-            f"The plot's file must end in one of {sorted(_METADATA)}. Received: "
-            f"{str(path)!r}."
-        )
+    target = checked_target(path)
     by_method = {
         method: _by_num_codes(summaries, method)
         for method in ("vq", "moc", *_REFERENCES)
@@ -61,13 +55,7 @@ def plot_auc_by_codes(
             f"{sorted({str(s.group['method']) for s in summaries})}."
         )
 
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({"svg.hashsalt": "moc_tf", "svg.fonttype": "path"}):
-        figure = Figure(figsize=(6.4, 4.2), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
+    with figure_file(target, 6.4, 4.2) as figure:
         axes = figure.add_subplot()
         _draw_points(axes, points)
         for method, look in _REFERENCES.items():
@@ -79,7 +67,6 @@ def plot_auc_by_codes(
         _label(axes, sorted(points), {interval.n for interval in drawn})
         # Outside the axes it covers no line, wherever the results lie.
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
-        _save(figure, target)
 
 
 def _by_num_codes(summaries: Sequence[Summary], method: str) -> dict[int, Interval]:
@@ -108,7 +95,7 @@ def _draw_points(axes: "Axes", points: dict[int, Interval]) -> None:
         num_codes,
         [interval.mean for interval in intervals],
         yerr=[interval.half_width for interval in intervals] if tested else None,
-        color=_BLUE,
+        color=BLUE,
         marker="o",
         markersize=6,
         linewidth=1.8,
@@ -137,13 +124,4 @@ def _label(axes: "Axes", num_codes: list[int], seeds: set[int]) -> None:
     axes.set_xticks(num_codes)
     axes.set_xlim(num_codes[0] - 0.5, num_codes[-1] + 0.5)
     axes.margins(y=0.1)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _save(figure: "Figure", target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    figure.savefig(partial, format=target.suffix[1:], metadata=_METADATA[target.suffix])
-    os.replace(partial, target)
+    open_frame(axes)

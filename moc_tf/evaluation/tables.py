@@ -16,7 +16,12 @@ from moc_tf.evaluation.statistics import (
 # A result and its baseline have these in common; they may differ in the others.
 _SETTING = ("suite", "dataset", "protocol", "model", "split")
 _CONFIGURATION = (*_SETTING, "method", "num_codes", "fusion", "variant")
-_QUALITY = ("auc", "auc_new_items", "logloss", "gauc")
+_QUALITY = (
+    *("auc", "auc_new_items", "auc_tail_items", "auc_middle_items", "auc_head_items"),
+    *("auc_new_users", "auc_light_users", "auc_heavy_users"),
+    *("logloss", "normalized_entropy", "gauc", "gauc_unweighted"),
+    *("calibration", "calibration_error"),
+)
 _METRICS = (*_QUALITY, "num_parameters", "train_seconds")
 _MISSING = "-"
 
@@ -30,8 +35,8 @@ class Summary:
       seeds: their seeds, ascending.
       metrics: 95 % interval of the mean of each metric that the runs have.
       baseline: name of the method that `differences` are to.
-      differences: of auc, auc_new_items, logloss and gauc to the baseline, paired by
-        seed; empty for the baseline and where no run of it shares a seed.
+      differences: of the metrics of quality to the baseline, paired by seed; empty for
+        the baseline and where no run of it shares a seed.
     """
 
     group: Mapping[str, Any]

@@ -8,6 +8,7 @@ import tensorflow as tf
 from moc_tf._keras import keras
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.kmeans import kmeans
+from moc_tf.indexing.quantizer import unit_length
 from moc_tf.indexing.residual_quantizer import ResidualQuantizer
 
 _ROWS_AT_ONCE = 8192
@@ -66,7 +67,7 @@ def _targets(model: CodeAutoencoder, latents: np.ndarray, n: int) -> np.ndarray:
         return np.concatenate([(p.targets - p.chosen)[:, -1].numpy() for p in parts])
     points = latents[:, n]
     if model.config.distance == "cosine":
-        points = tf.math.l2_normalize(points, axis=-1).numpy()
+        points = unit_length(points).numpy()
     return points
 
 

@@ -75,6 +75,7 @@ class ResidualMixtureIndexer(SampledIndexer):
     """
 
     config_class = ResidualMixtureConfig
+    packages = (*SampledIndexer.packages, "scikit-learn")
     config: ResidualMixtureConfig
     _code_vectors = "means"
 

@@ -100,6 +100,8 @@ class Indexer(abc.ABC):
     encodes_in_graph: ClassVar[bool] = True
     # A graph from CHUNK vectors to codes, of fitted indexers that encode in one.
     _encode_chunk: Any = None
+    # Those whose release may change the codes.
+    packages: ClassVar[tuple[str, ...]] = ("tensorflow", "faiss-cpu", "numpy")
 
     def __init__(self, method: str, **options: Any):
         known = method_options(method)
@@ -164,6 +166,9 @@ class Indexer(abc.ABC):
           checkpoint: a folder in which these methods keep how far they are, after each
             epoch; a fit that finds an unfinished one of the same settings and vectors
             goes on there, and ends as an unbroken one would. Other methods start anew.
+            Of several workers the first writes and all read, so the folder must be one
+            that every worker sees, such as on a network file system: a worker that
+            found nothing would start anew while the others go on.
           strategy: of `tf.distribute`, over whose replicas these methods split each
             batch; None for one device.
 
@@ -279,10 +284,7 @@ class Indexer(abc.ABC):
             "fit": self._fit_summary,
             "versions": {
                 "moc_tf": __version__,
-                **{
-                    package: importlib.metadata.version(package)
-                    for package in ("tensorflow", "faiss-cpu", "numpy")
-                },
+                **{name: importlib.metadata.version(name) for name in self.packages},
             },
         }
 

@@ -12,6 +12,8 @@ from moc_tf.indexing.estimators import ESTIMATORS
 CODEBOOK_UPDATES = ("gradient", "ema")
 DISTANCES = ("l2", "cosine")
 
+_SHORTEST = 1e-3  # length below which a vector has no direction worth its gradient
+
 
 class Quantization(NamedTuple):
     """What a quantizer makes of a batch of latents.
@@ -64,11 +66,15 @@ class Quantizer(keras.layers.Layer, abc.ABC):
     So a code without targets stays where it is, and none leaves the hull of its old
     place and its targets.
 
+    It computes in float32 whatever Keras' global policy is, unless `dtype` says
+    otherwise: in half precision, many distances are equal.
+
     Args:
       num_codebooks: N.
       codebook_size: K, codes in a codebook.
       codebook_dim: D, dimensions of a code.
-      distance: "l2", or "cosine", which has latents and codes scaled to unit length.
+      distance: "l2", or "cosine", which has latents and codes scaled to unit length;
+        see `unit_length`.
       estimator: "straight_through" or "rotation"; see `moc_tf.indexing.estimators`.
       codebook_update: "gradient" or "ema".
       ema_decay: g, in (0, 1).
@@ -88,7 +94,7 @@ class Quantizer(keras.layers.Layer, abc.ABC):
         codebook_initializer: Any = "uniform",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         for name, value in (
             ("num_codebooks", num_codebooks),
             ("codebook_size", codebook_size),
@@ -174,7 +180,7 @@ class Quantizer(keras.layers.Layer, abc.ABC):
 
     def _scaled(self, vectors: tf.Tensor) -> tf.Tensor:
         if self.distance == "cosine":
-            return tf.math.l2_normalize(vectors, axis=-1)
+            return unit_length(vectors)
         return vectors
 
     def _rows(self, codes: tf.Tensor) -> tf.Tensor:
@@ -217,6 +223,17 @@ class Quantizer(keras.layers.Layer, abc.ABC):
                 self.codebook_initializer
             ),
         }
+
+
+def unit_length(vectors: tf.Tensor) -> tf.Tensor:
+    """`vectors`, float32 [..., D], scaled to unit length.
+
+    Those shorter than 1e-3 are divided by 1e-3 instead, a zero vector too. So gradients
+    grow by a factor of 1,000 at most, where division by the length would have no bound.
+    Which code of unit length is nearest does not depend on what a latent is divided by;
+    only for those shorter than about 1e-8 is it a matter of rounding.
+    """
+    return tf.math.l2_normalize(vectors, axis=-1, epsilon=_SHORTEST**2)
 
 
 def sg(values: tf.Tensor) -> tf.Tensor:

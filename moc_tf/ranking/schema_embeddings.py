@@ -120,7 +120,11 @@ class SchemaEmbeddings(keras.layers.Layer):
         if self.schema.codes:
             looked_up.append(self.codes(features[self.schema.codes.name]))
         if training and self.embedding_l2:
-            squares = [tf.reduce_sum(tf.square(e), axis=[1, 2]) for e in looked_up]
+            # In float32 under mixed precision too, as the loss that it is added to.
+            squares = [
+                tf.reduce_sum(tf.square(tf.cast(e, tf.float32)), axis=[1, 2])
+                for e in looked_up
+            ]
             self.add_loss(self.embedding_l2 * global_mean(tf.add_n(squares)))
         return self._in_order(looked_up)
 

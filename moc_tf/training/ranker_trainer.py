@@ -14,7 +14,12 @@ from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData, RankingPart
 from moc_tf.data.schema import Schema
 from moc_tf.data.unknown_values import hide_values
-from moc_tf.evaluation import ClickEvaluation, evaluate_clicks
+from moc_tf.evaluation import (
+    ClickEvaluation,
+    evaluate_clicks,
+    item_groups,
+    user_groups,
+)
 from moc_tf.fit_checkpoint import FitCheckpoint
 from moc_tf.ranking import (
     Ranker,
@@ -275,4 +280,12 @@ class RankerTrainer:
 
     def _evaluate(self, part: RankingPart, table: CodeTable | None) -> ClickEvaluation:
         logits = self._predict(self._in_order(part, table))
-        return evaluate_clicks(part.labels, logits, part.user_rows, part.new_item)
+        train = self._data.train
+        return evaluate_clicks(
+            part.labels,
+            logits,
+            part.user_rows,
+            part.new_item,
+            item_groups(part.item_counts, train.item_counts),
+            user_groups(part.user_counts, train.user_counts),
+        )

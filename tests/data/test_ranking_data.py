@@ -102,6 +102,13 @@ def test_labels_and_new_items(data):
     assert len(data.train) == 8
 
 
+def test_counts_are_of_the_training_part(data):
+    assert data.train.item_counts.tolist() == [3, 3, 2, 3, 3, 2, 3, 3]
+    assert data.train.user_counts.tolist() == [4] * 8
+    assert (data.validation.item_counts, data.validation.user_counts) == ([3], [0])
+    assert (data.test.item_counts, data.test.user_counts) == ([0], [0])
+
+
 def test_dtypes(data):
     part = data.train
     columns = (part.users, part.user_rows, part.item_rows, part.labels, part.new_item)

@@ -8,26 +8,20 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from moc_tf.evaluation import (
     auc,
-    evaluate_clicks,
-    grouped_auc,
+    calibration,
     log_loss_from_logits,
+    normalized_entropy,
 )
 
-# Few different scores and groups, so that ties and one-sided groups are common.
-EXAMPLES = st.lists(
-    st.tuples(st.integers(0, 1), st.integers(-3, 3), st.integers(0, 4)),
-    max_size=60,
+# Few different scores, so that ties are common, and rows of no weight.
+WEIGHTED = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.integers(-3, 3),
+        st.one_of(st.just(0.0), st.floats(0.125, 8)),
+    ),
+    max_size=40,
 )
-
-
-def grouped_auc_by_loop(labels, scores, groups):
-    total = weight = 0
-    for group in np.unique(groups):
-        here = groups == group
-        if 0 < labels[here].sum() < here.sum():
-            total += here.sum() * roc_auc_score(labels[here], scores[here])
-            weight += here.sum()
-    return total / weight if weight else math.nan
 
 
 def test_auc_counts_pairs_in_order():
@@ -70,97 +64,72 @@ def test_log_loss_is_exact_far_out():
     )
 
 
-def test_grouped_auc_by_hand():
-    labels = [1, 0, 0, 1, 1, 0, 1]
-    scores = [2, 1, 3, 9, 8, 5, 5]
-    groups = ["a", "a", "a", "b", "b", "c", "c"]
-    # a: one of two pairs in order, 3 rows. b: one label only. c: a tie, 2 rows.
-    assert grouped_auc(labels, scores, groups) == (3 * 0.5 + 2 * 0.5) / 5
-    assert grouped_auc(labels, [2, 1, 1, 9, 8, 5, 5], groups) == (3 * 1 + 2 * 0.5) / 5
+@settings(deadline=None)
+@given(WEIGHTED)
+def test_weights_are_those_of_scikit_learn(examples):
+    labels, logits, weights = np.array(examples).reshape(-1, 3).T
+    found_auc = auc(labels, logits, weights)
+    found_loss = log_loss_from_logits(labels, logits, weights)
+    counted = labels[weights > 0]
+    if len(set(counted)) == 2:
+        expected = roc_auc_score(labels, logits, sample_weight=weights)
+        assert found_auc == pytest.approx(expected, rel=1e-9)
+    else:
+        assert math.isnan(found_auc)
+    if counted.size:
+        expected = log_loss(
+            labels, 1 / (1 + np.exp(-logits)), sample_weight=weights, labels=[0, 1]
+        )
+        assert found_loss == pytest.approx(expected, rel=1e-9)
+    else:
+        assert math.isnan(found_loss)
 
 
 @settings(deadline=None)
-@given(EXAMPLES)
-def test_grouped_auc_is_a_loop_over_scikit_learn(examples):
-    labels, scores, groups = np.array(examples, int).reshape(-1, 3).T
-    expected = grouped_auc_by_loop(labels, scores, groups)
-    assert grouped_auc(labels, scores, groups) == pytest.approx(
-        expected, rel=1e-12, nan_ok=True
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(-3, 3), st.integers(0, 3)), max_size=30
     )
-
-
-@settings(deadline=None)
-@given(EXAMPLES, st.randoms())
-def test_grouped_auc_looks_at_order_within_groups_only(examples, random):
-    random.shuffle(examples)
-    labels, scores, groups = np.array(examples, int).reshape(-1, 3).T
-    moved = np.exp(scores / 2) + 100 * groups  # monotone within each group
-    assert grouped_auc(labels, moved, groups) == pytest.approx(
-        grouped_auc(labels, scores, groups), rel=1e-12, nan_ok=True
-    )
-
-
-def test_evaluate_clicks_gives_all_metrics_of_all_and_of_new_items():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 500)
-    logits = rng.normal(size=500) + 0.5 * labels
-    users = rng.integers(0, 60, 500)
-    new = rng.random(500) < 0.3
-    result = evaluate_clicks(labels, logits, users, new)
-    for metrics, rows in [(result.all_items, ...), (result.new_items, new)]:
-        y, x, u = labels[rows], logits[rows], users[rows]
-        assert metrics.auc == pytest.approx(roc_auc_score(y, x), rel=1e-12)
-        assert metrics.logloss == pytest.approx(
-            log_loss(y, 1 / (1 + np.exp(-x))), rel=1e-9
-        )
-        assert metrics.gauc == pytest.approx(grouped_auc_by_loop(y, x, u), rel=1e-12)
-        assert (metrics.rows, metrics.positives) == (len(y), y.sum())
-        assert metrics.gauc_groups == sum(
-            len(set(y[u == user])) == 2 for user in np.unique(u)
-        )
-    assert result.to_row() == {
-        "auc": result.all_items.auc,
-        "logloss": result.all_items.logloss,
-        "gauc": result.all_items.gauc,
-        "auc_new_items": result.new_items.auc,
-    }
-
-
-def test_what_is_undefined_is_nan_and_none_in_a_row():
-    result = evaluate_clicks([1, 0], [1.0, 0.0], ["u", "v"], [False, False])
-    assert result.new_items.rows == result.new_items.gauc_groups == 0
-    assert math.isnan(result.new_items.logloss)
-    row = result.to_row()
-    assert row["auc"] == 1
-    assert row["gauc"] is row["auc_new_items"] is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([0, 2], [0, 0], [0, 0], [True, True]), r"0 or 1\. Received: 2 at row 1"),
-        (([0, math.nan], [0, 0], [0, 0], [True, True]), r"0 or 1\. Received: nan"),
-        (([[0]], [0], [0], [True]), r"labels must be one-dim.* Received: shape \(1, 1"),
-        (([0, 1], [0], [0, 0], [True, True]), r"logits must.*\(2,\)\. .* \(1,\)"),
-        (([0, 1], [[0], [1]], [0, 0], [True, True]), r"logits must.* \(2, 1\)"),
-        (
-            ([0, 1, 1], [0, math.nan, math.inf], [0, 0, 0], [True] * 3),
-            r"logits must be finite\. Received: nan at row 1, and 1 more",
-        ),
-        (([0, 1], [0, 1], [0], [True, True]), r"user_rows must have one value"),
-        (([0, 1], [0, 1], [0, 0], [True]), r"new_item_mask must have one value"),
-        (([0, 1], [0, 1], [0, 0], [0, 1]), r"new_item_mask must be boolean.* int64"),
-    ],
 )
-def test_bad_input_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate_clicks(*arguments)
+def test_a_weight_is_a_number_of_copies(examples):
+    labels, logits, weights = np.array(examples, int).reshape(-1, 3).T
+    copies = np.repeat(labels, weights), np.repeat(logits, weights)
+    for metric in (auc, log_loss_from_logits, normalized_entropy, calibration):
+        assert metric(labels, logits, weights) == pytest.approx(
+            metric(*copies), rel=1e-9, nan_ok=True
+        )
+
+
+def test_normalized_entropy_by_hand():
+    labels = [1, 0, 0, 0]
+    # The base rate is 1/4, of log-odds -log 3, and predicting it gives exactly 1.
+    assert normalized_entropy(labels, [-math.log(3)] * 4) == pytest.approx(1)
+    loss = (math.log(2) + 3 * math.log(2)) / 4  # of predicting 1/2
+    base = -(math.log(1 / 4) / 4 + math.log(3 / 4) * 3 / 4)
+    assert normalized_entropy(labels, [0] * 4) == pytest.approx(loss / base)
+    assert normalized_entropy(labels, [40, -40, -40, -40]) == pytest.approx(0)
+    assert math.isnan(normalized_entropy([1, 1], [0, 0]))
+    assert math.isnan(normalized_entropy([], []))
+
+
+@settings(deadline=None)
+@given(WEIGHTED, st.floats(-3, 3))
+def test_no_constant_beats_the_base_rate(examples, logit):
+    labels, _, weights = np.array(examples).reshape(-1, 3).T
+    found = normalized_entropy(labels, np.full(len(labels), logit), weights)
+    assert math.isnan(found) or found >= 1 - 1e-9
 
 
 def test_each_metric_checks_its_input():
     with pytest.raises(ValueError, match="scores must be finite"):
         auc([0, 1], [0, math.inf])
-    with pytest.raises(ValueError, match="logits must be finite"):
-        log_loss_from_logits([0, 1], [0, math.nan])
-    with pytest.raises(ValueError, match="groups must have one value a label"):
-        grouped_auc([0, 1], [0, 1], [0])
+    for metric in (log_loss_from_logits, normalized_entropy, calibration):
+        with pytest.raises(ValueError, match="logits must be finite"):
+            metric([0, 1], [0, math.nan])
+    for metric in (auc, log_loss_from_logits, normalized_entropy, calibration):
+        with pytest.raises(ValueError, match=r"weights must have one value a label"):
+            metric([0, 1], [0, 1], [1])
+        with pytest.raises(ValueError, match=r"at least 0\. Received: -1\.0 at row 1"):
+            metric([0, 1], [0, 1], [1, -1])
+        with pytest.raises(ValueError, match=r"weights must be finite .* nan at row 0"):
+            metric([0, 1], [0, 1], [math.nan, 1])

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import sklearn
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,3 +164,9 @@ def test_codebooks_may_have_any_size():
     vectors = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
     codes = fitted(vectors, codebook_size=5).encode(vectors)
     assert np.unique(codes[:, 0]).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_its_description_tells_the_release_that_fitted_the_mixtures():
+    versions = make_indexer("rq_gmm").describe()["versions"]
+    assert versions["scikit-learn"] == sklearn.__version__
+    assert "scikit-learn" not in make_indexer("rq_kmeans").describe()["versions"]

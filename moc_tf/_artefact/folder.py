@@ -11,31 +11,29 @@ step: whatever interrupts the writing, they find the old artefact or the new one
 
 import hashlib
 import json
-import math
 import os
-import re
 from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 
 from moc_tf import __version__
+from moc_tf._artefact.array_files import (
+    PARTIAL,
+    check_storable,
+    checksum_in_name,
+    file_sha256,
+    read_array,
+    sync_file,
+    write_array,
+)
+from moc_tf._artefact.errors import ArtefactError, DamagedArtefactError, altered
+from moc_tf._artefact.json_values import plain_json
 
 _FORMAT = "moc_tf artefact"
 _FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-_PARTIAL = ".moc_tf-partial"  # suffix of a file that is not yet complete
-_ARRAY_FILE = re.compile(r".+-([0-9a-f]{8})\.npy")
-
-
-class ArtefactError(ValueError):
-    """A folder cannot be read, or written, as an artefact."""
-
-
-class DamagedArtefactError(ArtefactError):
-    """An artefact is incomplete, or was altered since it was written."""
 
 
 class ArtefactHeader(NamedTuple):
@@ -81,11 +79,11 @@ def write_artefact(
     folder = Path(path)
     check_replaceable(folder, kind, beside)
     for name, array in arrays.items():
-        _check_storable(name, array)
+        check_storable(name, array)
     plain = plain_json(manifest, "manifest")
 
     folder.mkdir(parents=True, exist_ok=True)
-    entries = {name: _write_array(folder, name, a) for name, a in arrays.items()}
+    entries = {name: write_array(folder, name, a) for name, a in arrays.items()}
     _sync_folder(folder)  # the arrays' names must be on disk before the manifest's
     content = {
         "format": _FORMAT,
@@ -95,10 +93,10 @@ def write_artefact(
         "arrays": entries,
         "manifest": plain,
     }
-    partial = folder / (MANIFEST + _PARTIAL)
+    partial = folder / (MANIFEST + PARTIAL)
     with partial.open("w", encoding="utf-8") as stream:
         stream.write(_encode({**content, "sha256": _digest(content)}))
-        _sync_file(stream)
+        sync_file(stream)
     os.replace(partial, folder / MANIFEST)
     _sync_folder(folder)
     named = {entry["file"] for entry in entries.values()}
@@ -157,7 +155,7 @@ def read_artefact(
     folder = Path(path)
     content = _read_manifest(folder, kind)
     arrays = {
-        name: _read_array(folder, entry) for name, entry in content["arrays"].items()
+        name: read_array(folder, entry) for name, entry in content["arrays"].items()
     }
     return arrays, content["manifest"]
 
@@ -197,12 +195,6 @@ def artefact_sha256(path: str | os.PathLike[str], kind: str) -> str:
     return read_header(path, kind).sha256
 
 
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def discard_artefact(path: str | os.PathLike[str]) -> None:
     """Removes an artefact, damaged or not, so that another can be made in its place.
 
@@ -212,83 +204,8 @@ def discard_artefact(path: str | os.PathLike[str]) -> None:
     folder = Path(path)
     (folder / MANIFEST).unlink(missing_ok=True)
     for file in folder.iterdir():
-        if file.name.endswith(_PARTIAL) or _ARRAY_FILE.fullmatch(file.name):
+        if file.name.endswith(PARTIAL) or checksum_in_name(file.name):
             file.unlink()
-
-
-def plain_json(value: Any, what: str) -> Any:
-    """Returns a copy of `value` that JSON keeps exactly.
-
-    Args:
-      value: None, a boolean, number or string, or mappings (with string keys),
-        lists and tuples of such. NumPy scalars become Python's, tuples lists.
-      what: its name, for the error message.
-
-    Raises:
-      ArtefactError: if JSON cannot keep it: arrays, NaN, infinity, other objects.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if isinstance(value, list | tuple):
-        return [plain_json(v, f"{what}[{i}]") for i, v in enumerate(value)]
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise ArtefactError(
-                    f"JSON has only strings as keys, and {what} has another. "
-                    f"Received: {key!r}. Convert its keys with str()."
-                )
-        return {key: plain_json(v, f"{what}[{key!r}]") for key, v in value.items()}
-    raise ArtefactError(
-        f"{what} must be None, a boolean, a finite number, a string, or lists and "
-        f"dictionaries of such, to be kept as JSON. Received: {value!r} of type "
-        f"{type(value).__name__}."
-    )
-
-
-def _check_storable(name: str, array: np.ndarray) -> None:
-    """Raises ArtefactError unless .npy keeps `array` exactly, without pickle."""
-    # Object, structured and extension types (bfloat16) do not survive this.
-    if array.dtype.hasobject or np.dtype(array.dtype.str) != array.dtype:
-        raise ArtefactError(
-            f"Array {name!r} must hold numbers, booleans or strings to be kept as "
-            f".npy. Received: dtype {array.dtype}. Convert it first."
-        )
-
-
-def _write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
-    """Writes `array` and returns its entry in the manifest."""
-    stem = quote(name, safe="")
-    partial = folder / f"{stem}{_PARTIAL}"
-    with partial.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-        _sync_file(file)
-    digest = file_sha256(partial)
-    target = f"{stem}-{digest[:8]}.npy"
-    os.replace(partial, folder / target)
-    return {
-        "file": target,
-        "sha256": digest,
-        "shape": list(array.shape),
-        "dtype": array.dtype.str,
-    }
-
-
-def _read_array(folder: Path, entry: Mapping[str, Any]) -> np.ndarray:
-    """Reads the array that `entry` describes, after its checksum."""
-    path = folder / entry["file"]
-    if not path.is_file():
-        raise DamagedArtefactError(
-            f"{path} is missing, though the manifest beside it names it. Copy the "
-            "whole folder again, or make the artefact again."
-        )
-    if (digest := file_sha256(path)) != entry["sha256"]:
-        raise _altered(path, entry["sha256"], digest)
-    return np.load(path, allow_pickle=False)
 
 
 def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
@@ -318,7 +235,7 @@ def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
         )
     expected = content.pop("sha256", None)
     if (digest := _digest(content)) != expected:
-        raise _altered(path, expected, digest)
+        raise altered(path, expected, digest)
     if content["kind"] not in kinds:
         raise ArtefactError(
             f"{folder} must hold an artefact of kind "
@@ -328,22 +245,14 @@ def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
     return content
 
 
-def _altered(path: Path, expected: str | None, digest: str) -> ArtefactError:
-    return DamagedArtefactError(
-        f"{path} was altered or truncated since it was written: its SHA-256 must be "
-        f"{expected}. Received: {digest}. Copy the folder again, or remove it and make "
-        "the artefact again."
-    )
-
-
 def _is_ours(file: Path) -> bool:
     if not file.is_file():
         return False
-    if file.name.endswith(_PARTIAL):
+    if file.name.endswith(PARTIAL):
         return True
     # The name alone does not tell: vectors-20240131.npy may be anyone's.
-    match = _ARRAY_FILE.fullmatch(file.name)
-    return match is not None and file_sha256(file).startswith(match[1])
+    checksum = checksum_in_name(file.name)
+    return checksum is not None and file_sha256(file).startswith(checksum)
 
 
 def _encode(content: Mapping[str, Any]) -> str:
@@ -352,11 +261,6 @@ def _encode(content: Mapping[str, Any]) -> str:
 
 def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(_encode(content).encode()).hexdigest()
-
-
-def _sync_file(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
