@@ -113,8 +113,9 @@ class RankingData:
     def with_item_vectors(self, vectors: ItemVectors, num_fields: int) -> "RankingData":
         """This data with the items' raw vectors, from which the ranker makes fields.
 
-        The vectors of new items too: it is the training items' that tell mean and
-        scale. They are joined to each row of a batch in the precision that they have.
+        The vectors of new items too; mean and scale are those of the training items.
+        Batches join them to each row, in the precision that they have: as fast as a
+        lookup inside the ranker, which so needs no catalogue and serves any vector.
 
         Args:
           vectors: of the items; float64 becomes float32.
@@ -184,7 +185,11 @@ class RankingData:
         Raises:
           UnknownItemError: if an item of the catalogue has no codes in `table`.
         """
-        features: dict[str, Any] = dict(self._item_tensors)
+        # A data set that is made inside of a graph cannot share eager tensors.
+        eager = tf.executing_eagerly()
+        features: dict[str, Any] = {
+            **(self._item_tensors if eager else self.item_features)
+        }
         if table is not None:
             features[_CODES] = table.lookup(self.item_ids)
         log = {
