@@ -205,7 +205,7 @@ class Schema:
         return next(iter(self.of_kind(CodeFeature)), None)
 
     @property
-    def fused(self) -> CodeFeature | IdTablesFeature | VectorFeature | None:
+    def fused(self) -> Feature | None:
         """The feature whose fields the fusion mixes, if there is one."""
         return next((f for f in self.features if _is_fused(f)), None)
 
