@@ -394,6 +394,23 @@ def test_id_tables_know_no_unseen_item_and_vectors_tell_them_apart():
     assert len({unseen, other, seen}) == 3
 
 
+def test_every_kind_computes_in_half_precision():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = make_ranker(DeepFM((8,)), RICH, embedding_dim=4, embedding_l2=0.01)
+        fields = model.embeddings(rich_rows())
+        logits = model(rich_rows())
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert fields.dtype == tf.bfloat16
+    assert logits.dtype == tf.float32
+    assert {weight.dtype for weight in model.weights} == {tf.float32}
+    twin = make_ranker(DeepFM((8,)), RICH, embedding_dim=4)
+    twin(rich_rows())
+    twin.set_weights(model.get_weights())
+    np.testing.assert_allclose(logits, twin(rich_rows()), atol=0.05)
+
+
 def test_a_ranker_of_every_kind_trains_saves_and_loads(tmp_path):
     model = make_ranker(DeepFM((8,)), RICH, embedding_dim=4, embedding_l2=0.01)
     model.compile(optimizer=LazyAdam(0.05))
