@@ -31,6 +31,11 @@ class NumericFeature:
     def __post_init__(self) -> None:
         _check_statistics(self.name, (self.mean,), self.scale)
 
+    @property
+    def center(self) -> float:
+        """The value that is standardised to 0."""
+        return math.expm1(self.mean) if self.log1p else self.mean
+
     @classmethod
     def fitted(
         cls, name: str, values: npt.ArrayLike, log1p: bool = False

@@ -236,7 +236,7 @@ class Schema:
     def example_batch(self) -> dict[str, np.ndarray]:
         """One row of unknown values, without the label: builds a model's weights.
 
-        Numbers and vectors, which have no unknown value, are 0.
+        A number or vector that is not known is the one which is standardised to 0.
         """
         batch: dict[str, np.ndarray] = {}
         for feature in self.features:
@@ -249,9 +249,10 @@ class Schema:
                 case MultiValuedFeature():
                     batch[feature.name] = np.full((1, 1), -1, np.int32)
                 case NumericFeature():
-                    batch[feature.name] = np.zeros(1, np.float32)
+                    batch[feature.name] = np.array([feature.center], np.float32)
                 case VectorFeature():
-                    batch[feature.name] = np.zeros((1, feature.dim), np.float32)
+                    center = feature.mean or np.zeros(feature.dim)
+                    batch[feature.name] = np.array([center], np.float32)
         return batch
 
     def to_config(self) -> dict[str, Any]:

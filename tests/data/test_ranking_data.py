@@ -3,6 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from moc_tf.code_table import CodeTable, UnknownItemError
 from moc_tf.data.interactions import Catalogue, Interactions
@@ -278,6 +279,20 @@ class TestVectors:
         copy = pickle.loads(pickle.dumps(described))
         assert "_item_tensors" not in vars(copy)
         (batch,) = copy.batches(copy.test, 4)
+        assert batch["item_vector"].numpy().tolist() == [[8, 8]]
+
+    def test_a_data_set_made_in_a_graph_leaves_no_tensor_of_it(self, data):
+        described = data.with_item_vectors(self.vectors(), 2)
+
+        @tf.function
+        def total():
+            batches = described.batches(described.test, 4)
+            return batches.reduce(
+                tf.zeros([1, 2], tf.float16), lambda _, batch: batch["item_vector"]
+            )
+
+        assert total().numpy().tolist() == [[8, 8]]
+        (batch,) = described.batches(described.test, 4)
         assert batch["item_vector"].numpy().tolist() == [[8, 8]]
 
     def test_they_change_the_checksum_of_the_items(self, data):

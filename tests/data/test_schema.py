@@ -100,9 +100,13 @@ def test_example_batch_is_a_row_of_every_kind():
         name: (values.tolist(), values.dtype.name) for name, values in batch.items()
     } == {
         "tags": ([[-1]], "int32"),
-        "price": ([0.0], "float32"),
+        "price": ([pytest.approx(np.e**2 - 1)], "float32"),
         "text": ([[0.0] * 4], "float32"),
     }
+    centred = (VectorFeature("text", 2, 1, (3, 4)), NumericFeature("age", 40.0))
+    batch = Schema(centred).example_batch()
+    assert batch["text"].tolist() == [[3, 4]]
+    assert batch["age"].tolist() == [40]
 
 
 @st.composite
@@ -115,7 +119,8 @@ def schemas(draw):
         st.builds(
             MultiValuedFeature, st.just(""), size, st.sampled_from(["mean", "sum"])
         ),
-        st.builds(NumericFeature, st.just(""), number, scale, st.booleans()),
+        st.builds(NumericFeature, st.just(""), number, scale),
+        st.builds(NumericFeature, st.just(""), st.floats(-9, 9), scale, st.just(True)),
         st.builds(
             lambda mean, scale: VectorFeature("", len(mean), 1, tuple(mean), scale),
             st.lists(number, min_size=1, max_size=4),

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ MOC = Method("moc", 2)
 def make(data, planted):
     def make(workdir):
         options = {"codebook_size": 16, "hidden_units": (16,), "epochs": 3}
-        return MethodCodes(data, planted.vectors, options, workdir)
+        return MethodCodes(data, planted.vectors, options, workdir, {})
 
     return make
 
@@ -26,49 +24,52 @@ def only(folder, pattern):
     return path
 
 
-def epochs_logged(workdir):
-    log = only(workdir, "indexer_logs/moc-2/seed-0-*/metrics.jsonl").read_text()
-    return [json.loads(line)["epoch"] for line in log.splitlines()]
-
-
-def break_off(monkeypatch, codes):
-    """Ends the making of codes in the second epoch of the fit."""
-    log = EpochLogger.on_epoch_end
+@pytest.fixture
+def epochs(monkeypatch):
+    """Epochs of fits, as they are done; one more than `break_at` breaks off."""
+    done, log = Epochs(), EpochLogger.on_epoch_end
 
     def log_or_break(self, epoch, logs=None):
-        if epoch == 1:
+        if epoch == done.break_at:
             raise KeyboardInterrupt
+        done.append(epoch)
         log(self, epoch, logs)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(EpochLogger, "on_epoch_end", log_or_break)
-        with pytest.raises(KeyboardInterrupt):
-            codes.table(MOC, seed=0)
+    monkeypatch.setattr(EpochLogger, "on_epoch_end", log_or_break)
+    return done
 
 
-def test_a_fit_that_was_broken_off_goes_on(make, monkeypatch, tmp_path):
+class Epochs(list):
+    break_at = None
+
+
+def test_a_fit_that_was_broken_off_goes_on(make, epochs, tmp_path):
     unbroken = make(tmp_path / "whole").table(MOC, seed=0)
+    assert epochs == [0, 1, 2]
     assert not list((tmp_path / "whole").glob("indexer_checkpoints/*/*"))
 
-    workdir = tmp_path / "broken"
-    break_off(monkeypatch, make(workdir))
+    workdir, epochs.break_at = tmp_path / "broken", 1
+    with pytest.raises(KeyboardInterrupt):
+        make(workdir).table(MOC, seed=0)
     assert only(workdir, "indexer_checkpoints/moc-2/seed-0-*")
     assert not (workdir / "codes").exists()
+    epochs.clear()
+    epochs.break_at = None
     table = make(workdir).table(MOC, seed=0)
     np.testing.assert_array_equal(table.codes, unbroken.codes)
-    assert epochs_logged(workdir) == [0, 1, 2]  # the first was not gone through again
+    assert epochs == [1, 2]  # the first was not gone through again
     assert not list(workdir.glob("indexer_checkpoints/*/*"))
 
 
-def test_a_checkpoint_that_outlived_its_table_is_removed(make, tmp_path):
+def test_a_checkpoint_that_outlived_its_table_is_removed(make, epochs, tmp_path):
     codes = make(tmp_path)
     table = codes.table(MOC, seed=0)
-    left = only(tmp_path, "codes/moc-2/seed-0-*").name
-    checkpoint = tmp_path / "indexer_checkpoints" / "moc-2" / left
+    name = only(tmp_path, "codes/moc-2/seed-0-*").name
+    checkpoint = tmp_path / "indexer_checkpoints" / "moc-2" / name
     checkpoint.mkdir(parents=True)
-    again = codes.table(MOC, seed=0)
-    np.testing.assert_array_equal(again.codes, table.codes)
-    assert epochs_logged(tmp_path) == [0, 1, 2]  # read, not made
+    epochs.clear()
+    np.testing.assert_array_equal(codes.table(MOC, seed=0).codes, table.codes)
+    assert epochs == []  # read, not made
     assert not checkpoint.exists()
 
 
@@ -88,3 +89,12 @@ def test_each_method_gets_the_options_that_it_has(make, tmp_path):
     assert codes.indexer(Method("pq", 2), seed=3).config.codebook_size == 16
     with pytest.raises(ValueError, match="Received: 'given'"):
         codes.indexer(Method("given", 2), seed=0)
+
+
+def test_controls_have_no_codes(make, tmp_path):
+    codes = make(tmp_path)
+    for method in (Method("none", 0), Method("adaptor", 2), Method("id_me", 2)):
+        codes.check(method, with_codebooks=False)
+        assert codes.table(method, seed=0) is None
+        assert codes.identity(method, seed=0) == codes.folders(method, seed=0) == {}
+    assert not list(tmp_path.iterdir())
