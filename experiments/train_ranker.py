@@ -36,10 +36,14 @@ _MODEL = flags.DEFINE_enum("model", "dcn_v2", ["dcn_v2", "deepfm"], "The ranker.
 _METHODS = flags.DEFINE_list(
     "methods",
     ["none", "vq", "moc"],
-    "Among none, vq, moc, me, rq_vae, rq_kmeans, rq_gmm, pq, opq, random.",
+    "Among none, vq, moc, me, rq_vae, rq_kmeans, rq_gmm, pq, opq, random; adaptor (the "
+    "raw vector through small MLPs, one a field) and id_me (more tables of the item "
+    "ids), which have no codes.",
 )
 _NUM_CODES = flags.DEFINE_list(
-    "num_codes", ["7"], "Codes of all but none and vq, one or several numbers."
+    "num_codes",
+    ["7"],
+    "Codes, or fields, of all but none and vq: one or several numbers.",
 )
 flags.register_validator(
     "num_codes",

@@ -1,6 +1,7 @@
 """Catalogue, item vectors and interactions, on their way to `tf.data`."""
 
 from moc_tf.data.amazon_files import load_amazon
+from moc_tf.data.dense_features import NumericFeature, VectorFeature
 from moc_tf.data.interactions import Catalogue, Interactions
 from moc_tf.data.item_embedding import embed_items
 from moc_tf.data.item_files import read_items
@@ -10,7 +11,13 @@ from moc_tf.data.planted import PlantedBenchmark, PlantedConfig, make_planted
 from moc_tf.data.protocols import label_parts
 from moc_tf.data.ranking_data import RankingData, RankingPart, prepare_ranking_data
 from moc_tf.data.record_files import DataFileError
-from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
+from moc_tf.data.schema import (
+    CategoricalFeature,
+    CodeFeature,
+    IdTablesFeature,
+    MultiValuedFeature,
+    Schema,
+)
 from moc_tf.data.sentence_encoder import SentenceEncoder
 from moc_tf.data.serving_data import ServingData
 from moc_tf.data.splits import TimeSplit, split_by_time
@@ -25,8 +32,11 @@ __all__ = [
     "CodeFeature",
     "DataFileError",
     "EmbeddingProgress",
+    "IdTablesFeature",
     "Interactions",
     "ItemVectors",
+    "MultiValuedFeature",
+    "NumericFeature",
     "PlantedBenchmark",
     "PlantedConfig",
     "RankingData",
@@ -37,6 +47,7 @@ __all__ = [
     "TextEncoder",
     "TextTemplate",
     "TimeSplit",
+    "VectorFeature",
     "Vocabulary",
     "embed_items",
     "embed_texts",

@@ -1,22 +1,29 @@
 """A log and a catalogue, made ready for rankers."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from moc_tf.code_table import CodeTable
+from moc_tf.data.dense_features import VectorFeature
 from moc_tf.data.interactions import Catalogue, Interactions
 from moc_tf.data.pipeline import make_batches
 from moc_tf.data.protocols import LabelledRows, label_parts
-from moc_tf.data.schema import CategoricalFeature, Schema
+from moc_tf.data.schema import CategoricalFeature, IdTablesFeature, Schema
 from moc_tf.data.splits import split_by_time
+from moc_tf.data.vectors import ItemVectors
 from moc_tf.data.vocabulary import Vocabulary
 
 _ITEM_ATTRIBUTES = ("brand", "category")
 _CODES = "codes"
+_ITEM = "item"
+_ITEM_TABLES = "item_tables"
+_ITEM_VECTOR = "item_vector"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +63,9 @@ class RankingData:
       protocol: "rating" or "implicit".
       item_ids: strings, [items], the catalogue's order, which `item_rows` refer to.
       item_features: name -> int32 [items], vocabulary ids; 0 for values unseen in
-        training.
-      schema: user, item and the item's attributes that vary.
+        training. Vectors, if any: floats [items, X].
+      schema: user, item and the item's attributes that vary; and their vector or
+        tables, if it was asked for.
       train: the first 80 % by time.
       validation: the next 10 %.
       test: the last 10 %.
@@ -89,10 +97,72 @@ class RankingData:
     def item_features_sha256(self) -> str:
         """Checksum of the items' features."""
         digest = hashlib.sha256()
-        for name, ids in sorted(self.item_features.items()):
+        for name, values in sorted(self.item_features.items()):
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(ids, "<i4").tobytes())
+            dtype = "<i4" if values.dtype.kind == "i" else values.dtype
+            digest.update(np.ascontiguousarray(values, dtype).data)
         return digest.hexdigest()
+
+    @functools.cached_property
+    def _item_tensors(self) -> dict[str, tf.Tensor]:
+        """The items' features, in memory once however many data sets join them."""
+        return {name: tf.constant(v) for name, v in self.item_features.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the tensors, which another process makes for itself."""
+        state = dict(self.__dict__)
+        state.pop("_item_tensors", None)
+        return state
+
+    def with_item_vectors(self, vectors: ItemVectors, num_fields: int) -> "RankingData":
+        """This data with the items' raw vectors, from which the ranker makes fields.
+
+        The vectors of new items too; mean and scale are those of the training items.
+        Batches join them to each row, in the precision that they have: as fast as a
+        lookup inside the ranker, which so needs no catalogue and serves any vector.
+
+        Args:
+          vectors: of the items; float64 becomes float32.
+          num_fields: N, fields that the ranker makes of a vector.
+
+        Raises:
+          ValueError: if an item has no vector, or num_fields is below 1.
+        """
+        aligned = vectors.aligned_to(self.item_ids)
+        if aligned.dtype == np.float64:
+            aligned = aligned.astype(np.float32)
+        feature = VectorFeature.fitted(
+            _ITEM_VECTOR, aligned[self.training_items], num_fields
+        )
+        return dataclasses.replace(
+            self,
+            item_features={**self.item_features, _ITEM_VECTOR: aligned},
+            schema=self._schema_and(feature),
+        )
+
+    def with_item_tables(self, num_tables: int) -> "RankingData":
+        """This data with `num_tables` more tables of the item ids in the ranker.
+
+        Items that training has not seen share a row of each table.
+
+        Raises:
+          ValueError: if items are no feature, or num_tables is below 1.
+        """
+        items = [f for f in self.schema.categorical if f.name == _ITEM]
+        if not items:
+            raise ValueError(
+                "Tables of the item ids need at least two items in the training part. "
+                f"Received: {len(self.training_items)}."
+            )
+        feature = IdTablesFeature(
+            _ITEM_TABLES, _ITEM, items[0].vocabulary_size, num_tables
+        )
+        return dataclasses.replace(self, schema=self._schema_and(feature))
+
+    def _schema_and(self, feature: VectorFeature | IdTablesFeature) -> Schema:
+        return dataclasses.replace(
+            self.schema, features=(*self.schema.features, feature)
+        )
 
     def schema_with(self, table: CodeTable | None) -> Schema:
         """The schema of a ranker that reads the codes of `table`, if one is given."""
@@ -119,7 +189,11 @@ class RankingData:
         Raises:
           UnknownItemError: if an item of the catalogue has no codes in `table`.
         """
-        features = dict(self.item_features)
+        # A data set that is made inside of a graph cannot share eager tensors.
+        eager = tf.executing_eagerly()
+        features: dict[str, Any] = {
+            **(self._item_tensors if eager else self.item_features)
+        }
         if table is not None:
             features[_CODES] = table.lookup(self.item_ids)
         log = {
@@ -168,7 +242,7 @@ def prepare_ranking_data(
     item_counts = np.bincount(train_rows, minlength=len(catalogue.item_ids))
     user_counts = np.bincount(train_users, minlength=len(users))
 
-    attributes = {"item": catalogue.item_ids} | {
+    attributes = {_ITEM: catalogue.item_ids} | {
         attribute: catalogue.attributes[attribute]
         for attribute in _ITEM_ATTRIBUTES
         if attribute in catalogue.attributes

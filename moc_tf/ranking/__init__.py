@@ -6,6 +6,7 @@ Keras or TensorFlow Recommenders model; `make_ranker` builds whole models of the
 
 from moc_tf.ranking import fusion, interactions
 from moc_tf.ranking.autoint_plus import AutoIntPlus
+from moc_tf.ranking.bag_embedding import BagEmbedding
 from moc_tf.ranking.bottleneck_fusions import (
     ConcatMLPFusion,
     ResidualFusion,
@@ -21,15 +22,18 @@ from moc_tf.ranking.dlrm import DLRM
 from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
 from moc_tf.ranking.fmfm import FmFM
 from moc_tf.ranking.ipnn import IPNN
+from moc_tf.ranking.numeric_embedding import NumericEmbedding
 from moc_tf.ranking.optimizers import LazyAdam, SparseAdagrad, make_optimizer
 from moc_tf.ranking.ranker import Ranker, make_ranker
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
+from moc_tf.ranking.vector_adaptor import VectorAdaptor
 from moc_tf.ranking.xdeepfm import XDeepFM
 
 __all__ = [
     "DLRM",
     "IPNN",
     "AutoIntPlus",
+    "BagEmbedding",
     "CodeLookup",
     "ConcatMLPFusion",
     "CrossAttentionFusion",
@@ -39,12 +43,14 @@ __all__ = [
     "FmFM",
     "LazyAdam",
     "NGramCodeEmbedding",
+    "NumericEmbedding",
     "Ranker",
     "ResidualFusion",
     "SchemaEmbeddings",
     "SelfGatingFusion",
     "SemanticIdEmbedding",
     "SparseAdagrad",
+    "VectorAdaptor",
     "XDeepFM",
     "fusion",
     "interactions",

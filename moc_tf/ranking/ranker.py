@@ -32,8 +32,8 @@ class Ranker(tfrs.Model):
       schema: the features, in the order of the fields, and the label.
       interaction: what makes a logit of the field embeddings, such as "dcn_v2"; see
         `moc_tf.ranking.interactions.get`.
-      fusion: of the code embeddings; see `moc_tf.ranking.fusion.get`. Unused if the
-        schema has no code feature.
+      fusion: of the fields of `schema.fused`, such as the code embeddings; see
+        `moc_tf.ranking.fusion.get`. Unused if the schema has no such feature.
       embedding_dim: d, the size of an embedding.
       embeddings_initializer: of the tables; None is a normal distribution with
         standard deviation 0.01. Linear weights start at zero.
@@ -47,12 +47,13 @@ class Ranker(tfrs.Model):
     Attributes:
       embeddings: `SchemaEmbeddings`, which holds the tables and the fusion.
       linear: `SchemaEmbeddings` of dimension 1 if the interaction wants a linear
-        term, otherwise None.
+        term, otherwise None. A number has one weight, as an id has; vectors have none,
+        since an MLP reads them already.
       interaction: the interaction layer.
 
     Call arguments:
-      features: a tensor for each feature of the schema, by name. Other keys, such as
-        the label, are ignored.
+      features: a tensor for each of `schema.inputs`, by name. Other keys, such as the
+        label, are ignored.
 
     Returns:
       Logits, float32 [batch].
@@ -73,7 +74,8 @@ class Ranker(tfrs.Model):
         code_tables: str = "trained",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        # Half precision would round numbers and vectors before they are standardised.
+        super().__init__(autocast=False, **kwargs)
         self.schema = schema
         self.embeddings = SchemaEmbeddings(
             schema,
@@ -87,13 +89,15 @@ class Ranker(tfrs.Model):
         )
         self.interaction = interactions.get(interaction)
         self.linear = None
-        if getattr(self.interaction, "linear_term", False):
+        linear_schema = schema.without_vectors()
+        if linear_schema and getattr(self.interaction, "linear_term", False):
             self.linear = SchemaEmbeddings(
-                schema,
+                linear_schema,
                 embedding_dim=1,
                 embeddings_initializer="zeros",
                 embedding_l2=embedding_l2,
                 code_embedding=code_embedding,
+                numeric_bias=False,
                 name="linear",
             )
         self.task = tfrs.tasks.Ranking(

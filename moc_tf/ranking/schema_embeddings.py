@@ -1,46 +1,64 @@
 """From the features that a schema describes to the embeddings of a ranker's fields."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from moc_tf._keras import keras
-from moc_tf.data.schema import Schema
+from moc_tf.data.dense_features import NumericFeature, VectorFeature
+from moc_tf.data.schema import (
+    CategoricalFeature,
+    IdTablesFeature,
+    MultiValuedFeature,
+    Schema,
+)
 from moc_tf.global_batch import global_mean
 from moc_tf.ranking import code_embedding as code_embeddings
 from moc_tf.ranking import fusion as fusions
+from moc_tf.ranking.bag_embedding import BagEmbedding
 from moc_tf.ranking.embeddings import FieldEmbeddings
+from moc_tf.ranking.numeric_embedding import NumericEmbedding
+from moc_tf.ranking.vector_adaptor import VectorAdaptor
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
 class SchemaEmbeddings(keras.layers.Layer):
     """Embeds features as the fields of a ranker, in the order of the schema.
 
-    A categorical feature is one field. The code feature is one for each table of each
-    of its N codes, and the fusion mixes them; without a code feature there is none.
+    A categorical, numeric or multi-valued feature is one field. The code feature is one
+    for each table of each of its N codes, id tables are one each, a vector one for each
+    of its MLPs. The fusion mixes the fields of `schema.fused`, of which there may be
+    none.
 
     Args:
       schema: the features.
       embedding_dim: d, the size of an embedding.
-      fusion: of the code embeddings; see `moc_tf.ranking.fusion.get`.
+      fusion: of the fields of `schema.fused`; see `moc_tf.ranking.fusion.get`.
       embeddings_initializer: of the tables; see `FieldEmbeddings`.
       embedding_l2: weight of an L2 penalty while training: the sum of the squares of
         the embeddings looked up for an example, averaged over the batch. Rows that
-        the batch does not use feel nothing of it.
+        the batch does not use feel nothing of it, nor do numbers and vectors, which
+        have no tables.
       code_embedding: "tables", "ngram" or "prefix"; see
         `moc_tf.ranking.code_embedding.get`.
       code_tables: "trained", or "frozen": those of the codes stay as they are.
+      numeric_bias: whether numbers have a bias; see `NumericEmbedding`.
 
     Attributes:
       fields: `FieldEmbeddings` of the categorical features, None without any.
       codes: `SemanticIdEmbedding` or `NGramCodeEmbedding` of the code feature, None
         without one.
+      id_tables: `FieldEmbeddings` of the id tables, None without them.
+      numeric: `NumericEmbedding` of the numeric features, None without any.
+      bags: `BagEmbedding` of each multi-valued feature.
+      vectors: `VectorAdaptor` of each vector.
       fusion: the fusion layer.
 
     Call arguments:
-      features: a tensor for each feature of the schema, by name: integers [batch], or
-        [batch, N] for codes. Other keys are ignored.
+      features: a tensor for each of `schema.inputs`, by name; see the classes of the
+        features. Other keys are ignored.
 
     Returns:
       float32 [batch, schema.num_fields, embedding_dim].
@@ -58,9 +76,11 @@ class SchemaEmbeddings(keras.layers.Layer):
         embedding_l2: float = 0.0,
         code_embedding: Any = "tables",
         code_tables: str = "trained",
+        numeric_bias: bool = True,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        # Half precision would round numbers and vectors before they are standardised.
+        super().__init__(autocast=False, **kwargs)
         if embedding_l2 < 0:
             raise ValueError(
                 f"embedding_l2 must be at least 0. Received: {embedding_l2}."
@@ -81,6 +101,7 @@ class SchemaEmbeddings(keras.layers.Layer):
         self.embedding_l2 = embedding_l2
         self.code_embedding = code_embedding
         self.code_tables = code_tables
+        self.numeric_bias = numeric_bias
         self.fields: Any = None
         if schema.categorical:
             self.fields = FieldEmbeddings(
@@ -89,7 +110,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 embeddings_initializer,
                 name="fields",
             )
-        self.fusion = fusions.get(fusion if schema.codes else "none")
+        self.fusion = fusions.get(fusion if schema.fused else "none")
         self.codes: Any = None
         if schema.codes:
             self.codes = code_embeddings.get(
@@ -103,42 +124,108 @@ class SchemaEmbeddings(keras.layers.Layer):
                 name="codes",
             )
 
+        self.id_tables: Any = None
+        for feature in schema.of_kind(IdTablesFeature):
+            self.id_tables = FieldEmbeddings(
+                [feature.vocabulary_size] * feature.num_tables,
+                embedding_dim,
+                embeddings_initializer,
+                name="id_tables",
+            )
+        self.numeric: Any = None
+        if numeric := schema.of_kind(NumericFeature):
+            self.numeric = NumericEmbedding(
+                numeric,
+                embedding_dim,
+                embeddings_initializer,
+                numeric_bias,
+                name="numeric",
+            )
+        self.bags = [
+            BagEmbedding(
+                feature.vocabulary_size,
+                embedding_dim,
+                embeddings_initializer,
+                feature.pooling,
+                embedding_l2,
+                name=f"bag_{index}",
+            )
+            for index, feature in enumerate(schema.of_kind(MultiValuedFeature))
+        ]
+        self.vectors = [
+            VectorAdaptor(
+                feature.num_fields,
+                embedding_dim,
+                mean=feature.mean,
+                scale=feature.scale,
+                name=f"vector_{index}",
+            )
+            for index, feature in enumerate(schema.of_kind(VectorFeature))
+        ]
+
     def call(
         self, features: Mapping[str, tf.Tensor], training: bool | None = None
     ) -> tf.Tensor:
         """Embeds `features`."""
-        missing = [f.name for f in self.schema.features if f.name not in features]
+        missing = [name for name in self.schema.inputs if name not in features]
         if missing:
             raise ValueError(
                 f"The schema has features that the input lacks: {missing}. "
                 f"Received: {sorted(features)}."
             )
-        looked_up = []
+        stacked: dict[type, tf.Tensor] = {}  # of all features of a kind
+        alone: dict[str, tf.Tensor] = {}  # of a feature
         if self.schema.categorical:
             ids = [features[feature.name] for feature in self.schema.categorical]
-            looked_up.append(self.fields(tf.stack(ids, axis=1)))
+            stacked[CategoricalFeature] = self.fields(tf.stack(ids, axis=1))
         if self.schema.codes:
-            looked_up.append(self.codes(features[self.schema.codes.name]))
-        if training and self.embedding_l2:
+            codes = self.codes(features[self.schema.codes.name])
+            alone[self.schema.codes.name] = codes
+        for feature in self.schema.of_kind(IdTablesFeature):
+            ids = tf.repeat(features[feature.of][:, tf.newaxis], feature.num_tables, 1)
+            alone[feature.name] = self.id_tables(ids)
+        looked_up = [*stacked.values(), *alone.values()]
+        if training and self.embedding_l2 and looked_up:
             # In float32 under mixed precision too, as the loss that it is added to.
             squares = [
                 tf.reduce_sum(tf.square(tf.cast(e, tf.float32)), axis=[1, 2])
                 for e in looked_up
             ]
             self.add_loss(self.embedding_l2 * global_mean(tf.add_n(squares)))
-        return self._in_order(looked_up)
 
-    def _in_order(self, looked_up: list[tf.Tensor]) -> tf.Tensor:
-        """The fields in the order of the schema, codes fused."""
-        if not self.schema.codes:
-            return looked_up[0]
-        codes = self.fusion(looked_up.pop())
-        if not looked_up:
-            return codes
-        place = self.schema.features.index(self.schema.codes)
-        rest = len(self.schema.categorical) - place
-        before, after = tf.split(looked_up[0], [place, rest], axis=1)
-        return tf.concat([before, codes, after], axis=1)
+        if numeric := self.schema.of_kind(NumericFeature):
+            numbers = [tf.cast(features[each.name], tf.float32) for each in numeric]
+            stacked[NumericFeature] = self.numeric(tf.stack(numbers, axis=1))
+        bags = self.schema.of_kind(MultiValuedFeature)
+        for feature, bag in zip(bags, self.bags, strict=True):
+            alone[feature.name] = bag(features[feature.name], training=training)
+        vectors = self.schema.of_kind(VectorFeature)
+        for feature, adaptor in zip(vectors, self.vectors, strict=True):
+            alone[feature.name] = adaptor(features[feature.name])
+        if fused := self.schema.fused:
+            alone[fused.name] = self.fusion(alone[fused.name])
+        return self._in_order(stacked, alone)
+
+    def _in_order(
+        self, stacked: Mapping[type, tf.Tensor], alone: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """The fields in the order of the schema."""
+        runs = [
+            (kind, [feature.name for feature in run])
+            for kind, run in itertools.groupby(self.schema.features, type)
+        ]
+        pieces = {}
+        for kind, fields in stacked.items():
+            lengths = [len(names) for other, names in runs if other is kind]
+            whole = len(lengths) == 1
+            pieces[kind] = iter([fields] if whole else tf.split(fields, lengths, 1))
+        parts = []
+        for kind, names in runs:
+            if kind in pieces:
+                parts.append(next(pieces[kind]))
+            else:
+                parts += [alone[name] for name in names]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -151,6 +238,7 @@ class SchemaEmbeddings(keras.layers.Layer):
             "embedding_l2": self.embedding_l2,
             "code_embedding": self.code_embedding,
             "code_tables": self.code_tables,
+            "numeric_bias": self.numeric_bias,
         }
 
     @classmethod

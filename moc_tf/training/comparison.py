@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import hashlib
 import json
 import os
 import time
@@ -13,101 +12,22 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from moc_tf._artefact import ArtefactError
 from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
-from moc_tf.indexing import (
-    index_items,
-    indexing_methods,
-    load_indexer,
-    make_indexer,
-    method_options,
-)
 from moc_tf.ranking import Ranker
 from moc_tf.training.distribution import make_strategy, wait_for_all, writes
 from moc_tf.training.environment import package_versions, peak_rss_mb
+from moc_tf.training.method_codes import MethodCodes
+from moc_tf.training.methods import Method
 from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
-from moc_tf.training.run_directory import (
-    EpochLogger,
-    RunDirectory,
-    json_ready,
-    write_text,
-)
+from moc_tf.training.run_directory import RunDirectory, digest, write_text
 from moc_tf.training.serving_record import (
     ServingRecord,
     keep_serving_data,
-    keep_table,
 )
 from moc_tf.training.workers import spread
-
-
-@dataclasses.dataclass(frozen=True)
-class Method:
-    """A way to describe items to the ranker.
-
-    Attributes:
-      name: "none" (no codes), an indexing method, or the name of a given code table.
-      num_codes: N, fields that the ranker gets; 0 for "none". "me" has one code an
-        item in N tables.
-      variant: "" or "shuffled": the codes dealt out to other items, which keeps
-        capacity and takes away meaning.
-    """
-
-    name: str
-    num_codes: int
-    variant: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.num_codes == 0) != (self.name == "none") or self.num_codes < 0:
-            raise ValueError(
-                "num_codes must be 0 for 'none' and at least 1 for other methods. "
-                f"Received: {self.num_codes} for {self.name!r}."
-            )
-        if self.variant not in ("", "shuffled"):
-            raise ValueError(
-                f"variant must be '' or 'shuffled'. Received: {self.variant!r}."
-            )
-
-    @property
-    def id(self) -> str:
-        """Names the method in paths."""
-        return "-".join(filter(None, (self.folder, self.variant)))
-
-    @property
-    def folder(self) -> str:
-        """Names what its variants share."""
-        return f"{self.name}-{self.num_codes}"
-
-
-def methods_named(names: Sequence[str], num_codes: Sequence[int]) -> list[Method]:
-    """The methods of a comparison, those of several codes at each number of codes.
-
-    Args:
-      names: "none", or those of `moc_tf.indexing.indexing_methods()`.
-      num_codes: N of all but "none" and "vq", which has one code.
-
-    Raises:
-      ValueError: if a name is unknown, or a number of codes below 2.
-    """
-    known = ["none", *indexing_methods()]
-    methods = []
-    for name in names:
-        if name not in known:
-            raise ValueError(f"Methods must be among {known}. Received: {name!r}.")
-        if name == "none":
-            methods.append(Method("none", 0))
-        elif name == "vq":
-            methods.append(Method("vq", 1))
-        elif not num_codes or min(num_codes) < 2:
-            raise ValueError(
-                f"{name!r} needs at least 2 codes; 'vq' is the method with one. "
-                f"Received: num_codes={list(num_codes)}."
-            )
-        else:
-            methods += [Method(name, count) for count in num_codes]
-    return methods
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,10 +56,8 @@ class Comparison:
     end in a digest of all settings, so that those of other settings stay:
 
         runs/<model>/<method>/<fusion>/seed-<seed>-<digest>/   see `RunDirectory`
-        codes/<method>/seed-<seed>-<digest>/                   the code table
-        indexers/<method>/seed-<seed>-<digest>/                the indexer behind it
+        codes/, indexers/, indexer_logs/                       see `MethodCodes`
         serving/<digest>/      vocabularies and item features, for `export_run`
-        indexer_logs/<method>/seed-<seed>-<digest>/            its losses by epoch
         results.jsonl          one flat object a run, of the latest comparison alone
 
     Args:
@@ -174,20 +92,20 @@ class Comparison:
         self._suite = suite
         self._data = data
         self._items = ItemVectors(data.item_ids, vectors.aligned_to(data.item_ids))
-        self._vectors_sha256 = self._items.sha256()
         self._methods = list(methods)
         self._seeds = list(seeds)
         self._ranker = ranker
-        self._indexer_options = dict(indexer_options)
         self._workdir = Path(workdir)
-        self._tables = dict(tables or {})
+        self._codes = MethodCodes(
+            data, self._items, indexer_options, self._workdir, tables or {}
+        )
         for what, values in (("methods", self._methods), ("seeds", self._seeds)):
             if not values or len(set(values)) < len(values):
                 raise ValueError(
                     f"A comparison needs {what}, all different. Received: {values}."
                 )
         for method in self._methods:
-            self._check(method)
+            self._codes.check(method, self._starts_from_codebooks(method))
 
     def run(self, num_workers: int = 1) -> Iterator[Progress]:
         """Does what is left to do, reporting after each run.
@@ -248,15 +166,13 @@ class Comparison:
             resumed = result is not None
             if result is None:
                 is_first = writes(strategy)
-                table = self._table(method, seed) if is_first else None
+                table = self._codes.table(method, seed) if is_first else None
                 if is_first:
                     directory.start()
                 wait_for_all(strategy)
                 if not is_first:
-                    table = self._table(method, seed)  # which the first has made
-                trainer = trainer or RankerTrainer(
-                    self._ranker, self._data, self._data.schema_with(table)
-                )
+                    table = self._codes.table(method, seed)  # which the first has made
+                trainer = trainer or self._trainer(method, table)
                 loggers = [directory.epoch_logger()] if is_first else []
                 trained = trainer.train(
                     seed,
@@ -277,54 +193,24 @@ class Comparison:
 
     def _keep_what_runs_share(self) -> None:
         """Writes it before there are workers, of which several would write at once."""
-        self._serving_data = keep_serving_data(self._data, self._workdir)
-        self._given = {
-            method.name: keep_table(table, self._workdir / "codes" / method.folder)
-            for method in self._methods
-            if (table := self._tables.get(method.name))
+        self._serving_data = {
+            name: keep_serving_data(
+                method.applied_to(self._data, self._items), self._workdir
+            )
+            for name, method in {m.name: m for m in self._methods}.items()
         }
+        self._codes.keep_given(self._methods)
 
     def _serving_record(
         self, method: Method, seed: int, model: Ranker
     ) -> ServingRecord:
         shuffled_seed = seed if method.variant == "shuffled" else None
-        folders: dict[str, Any] = {}
-        if method.name in self._given:
-            folders = {"codes": self._given[method.name]}
-        elif method.num_codes:
-            place = self._place(method, seed)
-            folders = {
-                "codes": self._workdir / "codes" / place,
-                "indexer": self._workdir / "indexers" / place,
-            }
-        return ServingRecord.of(
-            model, self._serving_data, shuffled_seed=shuffled_seed, **folders
-        )
+        folders = self._codes.folders(method, seed)
+        data = self._serving_data[method.name]
+        return ServingRecord.of(model, data, shuffled_seed=shuffled_seed, **folders)
 
-    def _check(self, method: Method) -> None:
-        """Raises ValueError unless `method` can be run."""
-        if table := self._tables.get(method.name):
-            fields = table.num_codebooks * table.tables_per_code
-            if fields != method.num_codes:
-                raise ValueError(
-                    f"Method {method.name!r} must have as many codes as its table, "
-                    f"{fields}. Received: {method.num_codes}."
-                )
-        elif method.num_codes:
-            make_indexer(method.name, **self._indexer_config(method, seed=0))
-        self._check_start(method)
-
-    def _check_start(self, method: Method) -> None:
-        """Raises ValueError unless the code tables can start as they are to."""
-        if self._ranker.code_start != "codebooks" or not method.num_codes:
-            return
-        given = method.name in self._tables
-        if given or not make_indexer(method.name).decodes:
-            raise ValueError(
-                "Code tables can start from codebooks only where an indexer of this "
-                "comparison has learned them. Received: code_start='codebooks' for "
-                f"{method.name!r}, {'a given table' if given else 'which has none'}."
-            )
+    def _starts_from_codebooks(self, method: Method) -> bool:
+        return self._ranker.code_start == "codebooks" and method.has_codes
 
     def _fusion(self, method: Method) -> str:
         return self._ranker.fusion if method.num_codes else "none"
@@ -341,70 +227,27 @@ class Comparison:
                 "validation": self._data.validation.sha256,
                 "test": self._data.test.sha256,
             },
-            "vectors_sha256": self._vectors_sha256,
+            "vectors_sha256": self._codes.vectors_sha256,
             "method": dataclasses.asdict(method),
             "seed": seed,
             "ranker": dataclasses.asdict(self._ranker),
             "schema": self._data.schema.to_config(),
             "package_versions": package_versions(),
+            **self._codes.identity(method, seed),
         }
-        if method.num_codes and method.name not in self._tables:
-            indexer = make_indexer(method.name, **self._indexer_config(method, seed))
-            config["indexer"] = dataclasses.asdict(indexer.config)
-        if method.name in self._tables:
-            config["codes_sha256"] = self._tables[method.name].sha256()
         folder = self._workdir / "runs" / self._ranker.model / method.id
-        name = f"seed-{seed}-{_digest(config)}"
+        name = f"seed-{seed}-{digest(config)}"
         return RunDirectory(folder / self._fusion(method) / name, config)
 
-    def _indexer_config(self, method: Method, seed: int) -> dict[str, Any]:
-        known = method_options(method.name)
-        options = {k: v for k, v in self._indexer_options.items() if k in known}
-        if method.name != "moc":  # a single codebook has no other to differ from
-            options.pop("diversity_weight", None)
-        return {**options, "num_codebooks": method.num_codes, "seed": seed}
-
-    def _table(self, method: Method, seed: int) -> CodeTable | None:
-        if not method.num_codes:
-            return None
-        table = self._tables.get(method.name) or self._indexed(method, seed)
-        return table.shuffled(seed) if method.variant == "shuffled" else table
-
-    def _place(self, method: Method, seed: int) -> Path:
-        """Where an indexer and its codes are, below the folders of each."""
-        indexer = make_indexer(method.name, **self._indexer_config(method, seed))
-        made_of = {
-            "method": method.name,
-            "configuration": dataclasses.asdict(indexer.config),
-            "data_sha256": self._data.sha256,
-            "vectors_sha256": self._vectors_sha256,
-            "package_versions": package_versions(),
-        }
-        return Path(method.folder) / f"seed-{seed}-{_digest(made_of)}"
+    def _trainer(self, method: Method, table: CodeTable | None) -> RankerTrainer:
+        data = method.applied_to(self._data, self._items)
+        return RankerTrainer(self._ranker, data, data.schema_with(table))
 
     def _codebooks(self, method: Method, seed: int) -> np.ndarray | None:
         """What the code tables start from: of the indexer that made the codes."""
-        if self._ranker.code_start != "codebooks" or not method.num_codes:
-            return None
-        place = self._place(method, seed)
-        return load_indexer(self._workdir / "indexers" / place).codebooks
-
-    def _indexed(self, method: Method, seed: int) -> CodeTable:
-        """The codes of a fitted indexer: read if they are there, else made."""
-        place = self._place(method, seed)
-        path = self._workdir / "codes" / place
-        if path.exists():
-            try:
-                return CodeTable.load(path)
-            except ArtefactError:
-                pass  # left by an interruption; it is made again below
-        logger = EpochLogger(self._workdir / "indexer_logs" / place)
-        indexer = make_indexer(method.name, **self._indexer_config(method, seed))
-        indexer.fit(self._items.vectors[self._data.training_items], callbacks=[logger])
-        indexer.save(self._workdir / "indexers" / place)
-        table = index_items(indexer, self._items, {"data_sha256": self._data.sha256})
-        table.save(path)
-        return table
+        if self._starts_from_codebooks(method):
+            return self._codes.codebooks(method, seed)
+        return None
 
     def _result(
         self, method: Method, seed: int, trained: TrainedRanker
@@ -435,9 +278,3 @@ class Comparison:
             "validation": trained.validation,
             "test": trained.test,
         }
-
-
-def _digest(config: Mapping[str, Any]) -> str:
-    """Tells settings apart in paths: eight hexadecimal digits."""
-    text = json.dumps(json_ready(config), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,6 +1,7 @@
 """The folder of one run: what was asked, what happened, and, last, what came out."""
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -141,6 +142,12 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [json_ready(entry) for entry in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def digest(config: Mapping[str, Any]) -> str:
+    """Tells settings apart in paths: eight hexadecimal digits."""
+    text = json.dumps(json_ready(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -115,7 +115,8 @@ class ServingRecord:
         """
         if self.codes is None:
             raise ValueError(
-                "This ranker reads no codes, so the vector of an item tells it nothing."
+                "This ranker reads no codes, so there are none to make of the vector "
+                "of an item."
             )
         if self.shuffled_seed is not None:
             raise ValueError(

@@ -15,7 +15,13 @@ import pytest
 
 from moc_tf._keras import keras
 from moc_tf.code_table import CodeTable
-from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
+from moc_tf.data.schema import (
+    CategoricalFeature,
+    CodeFeature,
+    MultiValuedFeature,
+    NumericFeature,
+    Schema,
+)
 from moc_tf.indexing import ParallelQuantizer, ResidualQuantizer
 from moc_tf.indexing.parallel_dense import ParallelDense
 from moc_tf.ranking import (
@@ -28,9 +34,12 @@ from moc_tf.ranking import (
     interactions,
     make_ranker,
 )
+from moc_tf.ranking.bag_embedding import BagEmbedding
 from moc_tf.ranking.compressed_interaction import CompressedInteraction
 from moc_tf.ranking.field_attention import FieldAttention
+from moc_tf.ranking.numeric_embedding import NumericEmbedding
 from moc_tf.ranking.tpu_embedding import TPUFieldEmbeddings
+from moc_tf.ranking.vector_adaptor import VectorAdaptor
 
 ROWS = 8
 RANDOM = np.random.default_rng(0)
@@ -67,6 +76,8 @@ SCHEMA = Schema(
         CategoricalFeature("user", 9),
         CodeFeature("codes", NUM_CODES, 3),
         CategoricalFeature("brand", 4),
+        NumericFeature("price", 0.5, 2.0),
+        MultiValuedFeature("words", 6),
     ),
     label="click",
 )
@@ -74,6 +85,8 @@ FEATURES = {
     "user": ids(9)[:, 0],
     "codes": ids(3, 3, first=-1),
     "brand": ids(4)[:, 0],
+    "price": numbers(),
+    "words": ids(6, 6, 6, first=-1),
     "click": RANDOM.integers(0, 2, ROWS).astype(np.float32),
 }
 TABLE = CodeTable(["a", "b", "c"], [[0, 3], [2, 1], [1, 1]], 4, {"method": "moc"})
@@ -84,6 +97,10 @@ QUANTIZER = {
 }
 
 LAYERS = {
+    "BagEmbedding": Example(
+        lambda: BagEmbedding(5, 4, SPREAD, "sum", embedding_l2=0.1),
+        ids(5, 5, first=-1),
+    ),
     "CodeLookup": Example(
         lambda: CodeLookup(TABLE), np.array([*"abcabc", "new", ""], object)
     ),
@@ -95,6 +112,10 @@ LAYERS = {
     "NGramCodeEmbedding": Example(
         lambda: NGramCodeEmbedding(3, 3, 4, "ngram", 2, 7, SPREAD, tables_per_code=2),
         ids(3, 3, 3, first=-1),
+    ),
+    "NumericEmbedding": Example(
+        lambda: NumericEmbedding((NumericFeature("a"), NumericFeature("b")), 4, SPREAD),
+        numbers(2),
     ),
     "ParallelDense": Example(lambda: ParallelDense(3, "tanh", seed=1), numbers(2, 4)),
     "ParallelQuantizer": Example(
@@ -117,6 +138,9 @@ LAYERS = {
     ),
     "TPUFieldEmbeddings": Example(
         lambda: TPUFieldEmbeddings([3, 7], 4, "adam", 0.1, SPREAD), ids(3, 7)
+    ),
+    "VectorAdaptor": Example(
+        lambda: VectorAdaptor(2, 4, 3, [0.5] * 6, 2.0), numbers(6)
     ),
 }
 

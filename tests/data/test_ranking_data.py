@@ -1,14 +1,23 @@
 import hashlib
+import pickle
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from moc_tf.code_table import CodeTable, UnknownItemError
 from moc_tf.data.interactions import Catalogue, Interactions
 from moc_tf.data.protocols import label_parts
 from moc_tf.data.ranking_data import prepare_ranking_data
-from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
+from moc_tf.data.schema import (
+    CategoricalFeature,
+    CodeFeature,
+    IdTablesFeature,
+    Schema,
+    VectorFeature,
+)
 from moc_tf.data.splits import split_by_time
+from moc_tf.data.vectors import ItemVectors
 
 # (user, item, rating), in order of time: eight rows to train on, one to validate with,
 # one to test with.
@@ -232,3 +241,96 @@ class TestBatches:
         table = CodeTable(["a", "b", "c", "new"], np.zeros((4, 2), int), 1)
         with pytest.raises(UnknownItemError, match="'never'"):
             data.batches(data.train, 4, table)
+
+
+class TestVectors:
+    # Those of a and b, and c, are what training sees: mean (2, 0), squares 2/3 and 6.
+    IDS = ("a", "b", "c", "never", "new", "other")
+    ROWS = ((1, 3), (3, -3), (2, 0), (7, 7), (8, 8), (9, 9))
+
+    def vectors(self, dtype="float16"):
+        return ItemVectors(np.array(self.IDS), np.array(self.ROWS, dtype))
+
+    def test_they_are_a_feature_that_the_training_items_standardise(self, data):
+        feature = data.with_item_vectors(self.vectors(), 2).schema.features[-1]
+        assert feature.scale == pytest.approx(np.sqrt((2 / 3 + 6) / 2))
+        assert feature == VectorFeature("item_vector", 2, 2, (2, 0), feature.scale)
+        assert data.with_item_vectors(self.vectors(), 2).schema.features[:-1] == (
+            data.schema.features
+        )
+
+    @pytest.mark.parametrize(
+        ("given", "joined"),
+        [("float16", "float16"), ("float32", "float32"), ("float64", "float32")],
+    )
+    def test_they_are_joined_as_they_are_those_of_new_items_too(
+        self, data, given, joined
+    ):
+        described = data.with_item_vectors(self.vectors(given), 2)
+        (batch,) = described.batches(described.test, 4)
+        assert batch.keys() == {*described.schema.inputs, "label"}
+        assert batch["item_vector"].dtype == joined
+        assert batch["item_vector"].numpy().tolist() == [[8, 8]]
+        first, _ = described.batches(described.train, 4)
+        assert first["item_vector"].numpy().tolist() == [
+            [2, 0],
+            [1, 3],
+            [3, -3],
+            [1, 3],
+        ]
+
+    def test_data_sets_share_them(self, data):
+        described = data.with_item_vectors(self.vectors(), 2)
+        assert described._item_tensors is described._item_tensors
+        next(iter(described.batches(described.test, 4)))
+        copy = pickle.loads(pickle.dumps(described))
+        assert "_item_tensors" not in vars(copy)
+        (batch,) = copy.batches(copy.test, 4)
+        assert batch["item_vector"].numpy().tolist() == [[8, 8]]
+
+    def test_a_data_set_made_in_a_graph_leaves_no_tensor_of_it(self, data):
+        described = data.with_item_vectors(self.vectors(), 2)
+
+        @tf.function
+        def total():
+            batches = described.batches(described.test, 4)
+            return batches.reduce(
+                tf.zeros([1, 2], tf.float16), lambda _, batch: batch["item_vector"]
+            )
+
+        assert total().numpy().tolist() == [[8, 8]]
+        (batch,) = described.batches(described.test, 4)
+        assert batch["item_vector"].numpy().tolist() == [[8, 8]]
+
+    def test_they_change_the_checksum_of_the_items(self, data):
+        checksums = {
+            data.item_features_sha256,
+            data.with_item_vectors(self.vectors(), 2).item_features_sha256,
+            data.with_item_vectors(self.vectors("float32"), 2).item_features_sha256,
+        }
+        assert len(checksums) == 3
+
+    def test_an_item_without_a_vector_is_an_error(self, data):
+        few = ItemVectors(np.array(self.IDS[1:]), np.array(self.ROWS[1:], "float32"))
+        with pytest.raises(ValueError, match="have no vector: 'a'"):
+            data.with_item_vectors(few, 2)
+
+
+class TestItemTables:
+    def test_they_read_the_ids_of_the_items(self, data):
+        described = data.with_item_tables(3)
+        tables = IdTablesFeature("item_tables", "item", 4, num_tables=3)
+        assert described.schema.features == (*data.schema.features, tables)
+        (batch,) = described.batches(described.test, 4)
+        assert batch.keys() == {"user", "item", "brand", "label"}
+        assert batch["item"].numpy().tolist() == [0]  # new: of no row of its own
+
+    def test_one_item_alone_is_an_error(self):
+        log = Interactions(
+            np.array(["u1", "u2"] * 5),
+            np.array(["a"] * 10),
+            np.arange(10),
+            np.array([1, 5] * 5, np.float32),
+        )
+        with pytest.raises(ValueError, match=r"at least two items.*Received: 1\."):
+            prepare(log).with_item_tables(2)

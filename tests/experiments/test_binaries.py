@@ -12,6 +12,7 @@ import pytest
 from experiments.datasets import load_dataset
 from moc_tf.code_table import CodeTable
 from moc_tf.indexing import indexing_methods, load_indexer
+from moc_tf.training.methods import CONTROLS
 
 ROOT = pathlib.Path(__file__).parents[2]
 ITEMS, USERS, ROWS = 60, 30, 1_500
@@ -174,7 +175,8 @@ def test_the_quickstart_writes_table_picture_and_results(tmp_path):
 @pytest.mark.parametrize("binary", ["index_items", "train_ranker"])
 def test_the_binaries_offer_every_indexing_method(binary):
     shown = run(binary, "--help", check=False).stdout
-    assert [name for name in indexing_methods() if name not in shown] == []
+    names = [*indexing_methods(), *(CONTROLS if binary == "train_ranker" else ())]
+    assert [name for name in names if name not in shown] == []
 
 
 def test_options_of_a_method_are_named(release, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from moc_tf.code_table import CodeTable
 from moc_tf.data import ItemVectors
 from moc_tf.indexing import load_indexer
-from moc_tf.training import Comparison, Method, RankerConfig, methods_named
+from moc_tf.training import Comparison, Method, RankerConfig
 
 RESULT_KEYS = (
     "suite dataset protocol model method num_codes fusion variant seed split auc "
@@ -115,6 +115,54 @@ def test_codes_come_with_their_indexer_and_provenance(make, data, planted, tmp_p
     assert manifest["versions"]["moc_tf"]
 
 
+def test_controls_without_codes_have_as_many_fields(data, planted, tmp_path):
+    controls = [Method("none", 0), Method("id_me", 2), Method("adaptor", 2)]
+    ranker = RankerConfig(
+        hidden_units=(16,),
+        embedding_dim=4,
+        learning_rate=0.02,
+        batch_size=512,
+        max_epochs=4,
+    )
+    comparison = Comparison(
+        "test", data, planted.vectors, controls, [0], ranker, {}, tmp_path
+    )
+    results = {p.result["method"]: p.result for p in comparison.run()}
+    assert [r["num_codes"] for r in results.values()] == [0, 2, 2]
+    assert [r["fusion"] for r in results.values()] == ["none", *["self_gating"] * 2]
+    assert not (tmp_path / "codes").exists()
+
+    sizes = {f.name: f.vocabulary_size for f in data.schema.categorical}
+    dims = planted.vectors.vectors.shape[1]
+
+    def parameters(num_codes):  # of all but what makes the fields of the method
+        width = (len(sizes) + num_codes) * 4
+        crossed, mlp = 3 * (width**2 + width), (width + 1) * 16
+        fusion = 2 * (num_codes * 4) * (num_codes * 4 // 4)
+        return sum(sizes.values()) * 4 + fusion + crossed + mlp + width + 16 + 1
+
+    assert {name: result["num_parameters"] for name, result in results.items()} == {
+        "none": parameters(0),
+        "id_me": parameters(2) + 2 * sizes["item"] * 4,
+        "adaptor": parameters(2) + 2 * ((dims + 1) * 16 + (16 + 1) * 4),
+    }
+    # What vectors say is true of new items too; more tables of ids say nothing of them.
+    new = {name: result["auc_new_items"] for name, result in results.items()}
+    assert new["adaptor"] > max(new["none"], new["id_me"]) + 0.1
+
+    assert all(progress.resumed for progress in comparison.run())
+
+
+def test_a_table_cannot_take_the_name_of_a_control(data, planted, tmp_path):
+    taken = {"id_me": planted.true_factors}
+    methods, ranker = [Method("none", 0)], RankerConfig()
+    message = r"\['none', 'adaptor', 'id_me'\] stand.*Received: .*\['id_me'\]"
+    with pytest.raises(ValueError, match=message):
+        Comparison(
+            "test", data, planted.vectors, methods, [0], ranker, {}, tmp_path, taken
+        )
+
+
 def test_damaged_codes_are_made_again(make, tmp_path):
     list(make([Method("moc", 2)], seeds=[0]).run())
     folder = only(tmp_path, "codes/moc-2/seed-0-*")
@@ -210,24 +258,3 @@ def test_a_comparison_that_cannot_be_run_is_refused_at_once(
 ):
     with pytest.raises(ValueError, match=message):
         make(methods, seeds)
-
-
-def test_methods_by_name():
-    assert methods_named(["none", "vq", "moc"], [2, 7]) == [
-        Method("none", 0),
-        Method("vq", 1),
-        Method("moc", 2),
-        Method("moc", 7),
-    ]
-    assert methods_named(["rq_vae", "me"], [3]) == [
-        Method("rq_vae", 3),
-        Method("me", 3),
-    ]
-    with pytest.raises(ValueError, match="'nothing'"):
-        methods_named(["nothing"], [2])
-    with pytest.raises(ValueError, match=r"at least 2.*\[1\]"):
-        methods_named(["moc"], [1])
-    with pytest.raises(ValueError, match="at least 1 for other methods"):
-        Method("moc", 0)
-    with pytest.raises(ValueError, match="'reversed'"):
-        Method("moc", 2, "reversed")

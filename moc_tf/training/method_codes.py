@@ -1,0 +1,188 @@
+"""The codes of a comparison's methods: given, or made once and then read."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moc_tf._artefact import ArtefactError
+from moc_tf.code_table import CodeTable
+from moc_tf.data.ranking_data import RankingData
+from moc_tf.data.vectors import ItemVectors
+from moc_tf.indexing import (
+    Indexer,
+    index_items,
+    load_indexer,
+    make_indexer,
+    method_options,
+)
+from moc_tf.training.environment import package_versions
+from moc_tf.training.methods import CONTROLS, Method
+from moc_tf.training.run_directory import EpochLogger, digest
+from moc_tf.training.serving_record import keep_table
+
+
+class MethodCodes:
+    """Fits indexers on the items of the training part and encodes all items.
+
+    Folders under `workdir`, which end in a digest of all settings:
+
+        codes/<method>/seed-<seed>-<digest>/                 the code table
+        indexers/<method>/seed-<seed>-<digest>/              the indexer behind it
+        indexer_logs/<method>/seed-<seed>-<digest>/          its losses by epoch
+        indexer_checkpoints/<method>/seed-<seed>-<digest>/   how far its fit is, until
+                                                             the code table is there
+
+    Args:
+      data: whose training part tells what to fit on.
+      items: vectors, in the order of the data's catalogue.
+      options: settings of the indexers, but for `num_codebooks` and `seed`; each
+        method takes those that it has.
+      workdir: where everything is written.
+      tables: code tables that are given, by method name.
+
+    Attributes:
+      vectors_sha256: checksum of `items`.
+
+    Raises:
+      ValueError: if a table has the name of a method without codes.
+    """
+
+    def __init__(
+        self,
+        data: RankingData,
+        items: ItemVectors,
+        options: Mapping[str, Any],
+        workdir: Path,
+        tables: Mapping[str, CodeTable],
+    ):
+        self._data = data
+        self._items = items
+        self.vectors_sha256 = items.sha256()
+        self._options = dict(options)
+        self._workdir = workdir
+        self._tables = dict(tables)
+        self._given: dict[str, Path] = {}  # where these are kept
+        if taken := sorted(self._tables.keys() & set(CONTROLS)):
+            raise ValueError(
+                f"The names {list(CONTROLS)} stand for methods without codes. "
+                f"Received: code tables named {taken}. Give them other names."
+            )
+
+    def check(self, method: Method, with_codebooks: bool) -> None:
+        """Raises ValueError unless `table`, and `codebooks` if wanted, can be had."""
+        if not method.has_codes:
+            return
+        given = self._tables.get(method.name)
+        if given is not None:
+            fields = given.num_codebooks * given.tables_per_code
+            if fields != method.num_codes:
+                raise ValueError(
+                    f"Method {method.name!r} must have as many codes as its table, "
+                    f"{fields}. Received: {method.num_codes}."
+                )
+        decodes = given is None and self.indexer(method, seed=0).decodes
+        if with_codebooks and not decodes:
+            raise ValueError(
+                "Code tables can start from codebooks only where an indexer of this "
+                "comparison has learned them. Received: code_start='codebooks' for "
+                f"{method.name!r}, {'a given table' if given else 'which has none'}."
+            )
+
+    def identity(self, method: Method, seed: int) -> dict[str, Any]:
+        """What the codes of a run depend on, beside data and vectors."""
+        if not method.has_codes:
+            return {}
+        if method.name in self._tables:
+            return {"codes_sha256": self._tables[method.name].sha256()}
+        return {"indexer": dataclasses.asdict(self.indexer(method, seed).config)}
+
+    def indexer(self, method: Method, seed: int) -> Indexer:
+        """The indexer of `method`, not fitted.
+
+        Raises:
+          ValueError: if the method is none of indexing, or its settings do not fit.
+        """
+        known = method_options(method.name)
+        options = {k: v for k, v in self._options.items() if k in known}
+        if method.name != "moc":  # a single codebook has no other to differ from
+            options.pop("diversity_weight", None)
+        options |= {"num_codebooks": method.num_codes, "seed": seed}
+        return make_indexer(method.name, **options)
+
+    def table(self, method: Method, seed: int) -> CodeTable | None:
+        """The codes of all items, read if they are there; None for a control.
+
+        A fit that was broken off goes on where the method can; see `Indexer.fit`.
+        """
+        if not method.has_codes:
+            return None
+        table = self._tables.get(method.name) or self._made(method, seed)
+        return table.shuffled(seed) if method.variant == "shuffled" else table
+
+    def _made(self, method: Method, seed: int) -> CodeTable:
+        place = self._place(method, seed)
+        checkpoint = self._workdir / "indexer_checkpoints" / place
+        folders = self.folders(method, seed)
+        table = _read(folders["codes"])
+        if table is None:
+            indexer = self.indexer(method, seed)
+            indexer.fit(
+                self._items.vectors[self._data.training_items],
+                callbacks=[EpochLogger(self._workdir / "indexer_logs" / place)],
+                checkpoint=checkpoint,
+            )
+            indexer.save(folders["indexer"])
+            provenance = {"data_sha256": self._data.sha256}
+            table = index_items(indexer, self._items, provenance)
+            table.save(folders["codes"])
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        return table
+
+    def codebooks(self, method: Method, seed: int) -> np.ndarray:
+        """Codebooks of the indexer that made the codes, float32 [N, K, D]."""
+        return load_indexer(self.folders(method, seed)["indexer"]).codebooks
+
+    def keep_given(self, methods: Iterable[Method]) -> None:
+        """Writes the given tables of `methods` where `folders` says they lie."""
+        self._given = {
+            method.name: keep_table(table, self._workdir / "codes" / method.folder)
+            for method in methods
+            if (table := self._tables.get(method.name))
+        }
+
+    def folders(self, method: Method, seed: int) -> dict[str, Path]:
+        """Folders of the "codes" and, if they were not given, of the "indexer"."""
+        if not method.has_codes:
+            return {}
+        if method.name in self._given:
+            return {"codes": self._given[method.name]}
+        place = self._place(method, seed)
+        return {
+            "codes": self._workdir / "codes" / place,
+            "indexer": self._workdir / "indexers" / place,
+        }
+
+    def _place(self, method: Method, seed: int) -> Path:
+        """Of an indexer and its codes, below the folders of each."""
+        made_of = {
+            "method": method.name,
+            "configuration": dataclasses.asdict(self.indexer(method, seed).config),
+            "data_sha256": self._data.sha256,
+            "vectors_sha256": self.vectors_sha256,
+            "package_versions": package_versions(),
+        }
+        return Path(method.folder) / f"seed-{seed}-{digest(made_of)}"
+
+
+def _read(path: Path) -> CodeTable | None:
+    """The table at `path`, if there is a sound one."""
+    if not path.exists():
+        return None
+    try:
+        return CodeTable.load(path)
+    except ArtefactError:
+        return None  # left by an interruption; it is made again

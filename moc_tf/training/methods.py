@@ -1,0 +1,104 @@
+"""The ways to describe items to a ranker, by name."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from moc_tf.data.ranking_data import RankingData
+from moc_tf.data.vectors import ItemVectors
+from moc_tf.indexing import indexing_methods
+
+# Without codes: nothing at all, N MLPs on the raw vector, N tables of the item ids.
+CONTROLS = ("none", "adaptor", "id_me")
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way to describe items to the ranker.
+
+    Attributes:
+      name: an indexing method, the name of a given code table, or a control without
+        codes: "none"; "adaptor", the raw vector through N small MLPs; "id_me", N
+        more tables of the item ids.
+      num_codes: N, fields that the ranker gets, which the fusion mixes; 0 for "none".
+        "me" has one code an item in N tables.
+      variant: "" or "shuffled": the codes dealt out to other items, which keeps
+        capacity and takes away meaning.
+    """
+
+    name: str
+    num_codes: int
+    variant: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.num_codes == 0) != (self.name == "none") or self.num_codes < 0:
+            raise ValueError(
+                "num_codes must be 0 for 'none' and at least 1 for other methods. "
+                f"Received: {self.num_codes} for {self.name!r}."
+            )
+        if self.name == "adaptor" and self.num_codes < 2:
+            raise ValueError(
+                "num_codes of 'adaptor' must be at least 2, fields that the fusion "
+                f"can mix. Received: {self.num_codes}."
+            )
+        if self.variant not in ("", "shuffled"):
+            raise ValueError(
+                f"variant must be '' or 'shuffled'. Received: {self.variant!r}."
+            )
+        if self.variant and not self.has_codes:
+            raise ValueError(
+                f"variant 'shuffled' deals out codes, and {self.name!r} has none. "
+                "Leave the variant out."
+            )
+
+    @property
+    def id(self) -> str:
+        """Names the method in paths."""
+        return "-".join(filter(None, (self.folder, self.variant)))
+
+    @property
+    def folder(self) -> str:
+        """Names what its variants share."""
+        return f"{self.name}-{self.num_codes}"
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether it describes items by a code table."""
+        return self.name not in CONTROLS
+
+    def applied_to(self, data: RankingData, vectors: ItemVectors) -> RankingData:
+        """`data` with what this method says of items, but for codes."""
+        if self.name == "adaptor":
+            return data.with_item_vectors(vectors, self.num_codes)
+        if self.name == "id_me":
+            return data.with_item_tables(self.num_codes)
+        return data
+
+
+def methods_named(names: Sequence[str], num_codes: Sequence[int]) -> list[Method]:
+    """The methods of a comparison, those of several codes at each number of codes.
+
+    Args:
+      names: "none", "adaptor", "id_me", or those of
+        `moc_tf.indexing.indexing_methods()`.
+      num_codes: N of all but "none" and "vq", which has one code.
+
+    Raises:
+      ValueError: if a name is unknown, or a number of codes below 2.
+    """
+    known = [*CONTROLS, *indexing_methods()]
+    methods = []
+    for name in names:
+        if name not in known:
+            raise ValueError(f"Methods must be among {known}. Received: {name!r}.")
+        if name == "none":
+            methods.append(Method("none", 0))
+        elif name == "vq":
+            methods.append(Method("vq", 1))
+        elif not num_codes or min(num_codes) < 2:
+            raise ValueError(
+                f"{name!r} needs at least 2 codes; 'vq' is the method with one. "
+                f"Received: num_codes={list(num_codes)}."
+            )
+        else:
+            methods += [Method(name, count) for count in num_codes]
+    return methods
