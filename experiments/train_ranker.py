@@ -19,6 +19,9 @@ On 2 cores, the command above takes five and a half minutes and 3 GB.
 
 from absl import app, flags
 
+from experiments import ranker_flags
+
+flags.adopt_module_key_flags(ranker_flags)  # so that --help shows them
 _DATASET = flags.DEFINE_string(
     "dataset",
     "planted",
@@ -32,7 +35,6 @@ _PROTOCOL = flags.DEFINE_enum(
     ["rating", "implicit"],
     "rating: above 3 is a click; implicit: an interaction is, a random item is not.",
 )
-_MODEL = flags.DEFINE_enum("model", "dcn_v2", ["dcn_v2", "deepfm"], "The ranker.")
 _METHODS = flags.DEFINE_list(
     "methods",
     ["none", "vq", "moc"],
@@ -49,9 +51,6 @@ flags.register_validator(
     "num_codes",
     lambda counts: all(count.isdigit() for count in counts),
     message="must be whole numbers, such as 2,3,7",
-)
-_FUSION = flags.DEFINE_enum(
-    "fusion", "self_gating", ["self_gating", "none"], "Fusion of the code embeddings."
 )
 _CODES = flags.DEFINE_string(
     "codes",
@@ -74,50 +73,6 @@ _CODEBOOK_SIZE = flags.DEFINE_integer(
 _DIVERSITY_WEIGHT = flags.DEFINE_float(
     "diversity_weight", None, "Of `moc`: weight of the heads' decorrelation."
 )
-_LEARNING_RATE = flags.DEFINE_float(
-    "learning_rate", None, "Of the ranker; default: the data set's setting."
-)
-_HIDDEN_SHARE = flags.DEFINE_float(
-    "hidden_share",
-    None,
-    "Share of the ids hidden in training, which teaches the ranker to do without; "
-    "default: the data set's setting.",
-)
-_MAX_EPOCHS = flags.DEFINE_integer(
-    "max_epochs", None, "Of the ranker, at most; default: the data set's setting."
-)
-_OPTIMIZER = flags.DEFINE_enum(
-    "optimizer",
-    None,
-    ["lazy_adam", "adagrad", "adam"],
-    "Of the ranker; lazy_adam and adagrad touch the rows of a batch alone.",
-)
-_CLIPNORM = flags.DEFINE_float(
-    "clipnorm", None, "Norm that the gradients together are scaled down to."
-)
-_EMBEDDING_L2 = flags.DEFINE_float(
-    "embedding_l2", None, "Weight of an L2 penalty on the embeddings of a batch."
-)
-_PRECISION = flags.DEFINE_enum(
-    "precision", None, ["float32", "mixed_bfloat16"], "What the ranker computes in."
-)
-_STEPS_PER_EXECUTION = flags.DEFINE_integer(
-    "steps_per_execution", None, "Steps that Keras runs in one go.", lower_bound=1
-)
-_DISTRIBUTION = flags.DEFINE_enum(
-    "distribution",
-    "none",
-    ["none", "mirrored", "multi_worker", "parameter_server", "tpu"],
-    "What shares the training of a ranker. multi_worker: the processes that TF_CONFIG "
-    "names, which see the same --workdir; without it, --num_replicas are started here.",
-)
-_NUM_REPLICAS = flags.DEFINE_integer(
-    "num_replicas",
-    2,
-    "Devices of mirrored, processes of multi_worker where this starts them, workers of "
-    "parameter_server.",
-    lower_bound=1,
-)
 
 
 def main(_: list[str]) -> None:
@@ -138,30 +93,16 @@ def main(_: list[str]) -> None:
         writes,
     )
 
-    if _DISTRIBUTION.value == "multi_worker" and "TF_CONFIG" not in os.environ:
+    given = ranker_flags.given()
+    distribution, num_replicas = given["distribution"], given["num_replicas"]
+    if distribution == "multi_worker" and "TF_CONFIG" not in os.environ:
         command = [sys.executable, "-m", "experiments.train_ranker", *sys.argv[1:]]
-        run_local_workers(command, _NUM_REPLICAS.value)
+        run_local_workers(command, num_replicas)
         return
     # Now, as TensorFlow takes no more devices once it has started.
-    strategy = make_strategy(_DISTRIBUTION.value, _NUM_REPLICAS.value)
+    strategy = make_strategy(distribution, num_replicas)
     setting = settings.PLANTED if _DATASET.value == "planted" else settings.AMAZON
-    given = {
-        "learning_rate": _LEARNING_RATE.value,
-        "hidden_share": _HIDDEN_SHARE.value,
-        "max_epochs": _MAX_EPOCHS.value,
-        "model": _MODEL.value,
-        "fusion": _FUSION.value,
-        "optimizer": _OPTIMIZER.value,
-        "clipnorm": _CLIPNORM.value,
-        "embedding_l2": _EMBEDDING_L2.value,
-        "precision": _PRECISION.value,
-        "steps_per_execution": _STEPS_PER_EXECUTION.value,
-        "distribution": _DISTRIBUTION.value,
-        "num_replicas": _NUM_REPLICAS.value,
-    }
-    ranker = dataclasses.replace(
-        setting.ranker, **{k: v for k, v in given.items() if v is not None}
-    )
+    ranker = dataclasses.replace(setting.ranker, **given)
     indexer = dict(setting.indexer)
     if _CODEBOOK_SIZE.value is not None:
         indexer["codebook_size"] = _CODEBOOK_SIZE.value
@@ -198,9 +139,9 @@ def main(_: list[str]) -> None:
     comparing.run_and_report(
         comparison,
         _WORKDIR.value,
-        f"{_MODEL.value} on {_DATASET.value}, protocol {_PROTOCOL.value}, "
+        f"{ranker.model} on {_DATASET.value}, protocol {_PROTOCOL.value}, "
         f"{_SEEDS.value} seeds",
-        _NUM_WORKERS.value or (2 if _DISTRIBUTION.value == "none" else 1),
+        _NUM_WORKERS.value or (2 if distribution == "none" else 1),
     )
 
 
