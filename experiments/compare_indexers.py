@@ -11,7 +11,8 @@ neighbours, and the CPU seconds, of all threads, of fitting and encoding. Errors
 the fitted vectors. `diverse_moc` and `concatenated_moc` are `moc` with the options that
 stand in `experiments/settings.py`.
 
-Writes <workdir>/results.jsonl, a row as soon as it is there, and table.md. Started
+Writes <workdir>/results.jsonl, a row as soon as it is there, table.md, and, of several
+numbers of codes, scaling.png: error, neighbour recall and redundancy against N. Started
 again, it does only what is left.
 """
 
@@ -40,6 +41,7 @@ def main(_: list[str]) -> None:
 
     from experiments import indexer_figures
     from moc_tf.data import load_item_vectors
+    from moc_tf.evaluation import plot_code_scaling
 
     cells = indexer_figures.cells(
         _METHODS.value,
@@ -55,7 +57,11 @@ def main(_: list[str]) -> None:
         print(f"[{len(rows):>2}/{len(cells)}] {indexer_figures.line(row)}", flush=True)
     table = indexer_figures.table(rows)
     indexer_figures.write_table(folder / "table.md", items, table)
-    print(f"\n{table}\n\nWrote {folder / 'results.jsonl'} and {folder / 'table.md'}.")
+    written = [folder / "results.jsonl", folder / "table.md"]
+    if len({row["num_codes"] for row in rows}) > 1:
+        written.append(folder / "scaling.png")
+        plot_code_scaling(rows, written[-1])
+    print(f"\n{table}\n\nWrote {', '.join(map(str, written))}.")
 
 
 if __name__ == "__main__":

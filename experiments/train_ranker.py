@@ -120,7 +120,8 @@ def main(_: list[str]) -> None:
     if _CODES.value:
         table = CodeTable.load(_CODES.value)
         tables["given_codes"] = table
-        methods.append(Method("given_codes", table.num_codebooks))
+        fields = table.num_codebooks * table.tables_per_code
+        methods.append(Method("given_codes", fields))
     comparison = Comparison(
         "train_ranker",
         dataset.ranking,

@@ -24,6 +24,7 @@ from moc_tf.evaluation.reliability import (
     calibration_error,
     reliability_table,
 )
+from moc_tf.evaluation.scaling_plot import plot_code_scaling
 from moc_tf.evaluation.statistics import (
     Interval,
     PairedDifference,
@@ -64,6 +65,7 @@ __all__ = [
     "paired_difference",
     "plot_auc_by_codes",
     "plot_calibration",
+    "plot_code_scaling",
     "plot_code_usage",
     "plot_nmi",
     "reliability_table",

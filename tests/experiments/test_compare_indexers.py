@@ -73,6 +73,7 @@ def test_the_binary_writes_the_table_it_prints(items, tmp_path):
     table = (tmp_path / "out/table.md").read_text()
     assert "80 vectors of 6 dimensions" in table
     assert table.split("\n\n")[1].strip() in done.stdout
+    assert (tmp_path / "out/scaling.png").stat().st_size > 10_000
     rows = (tmp_path / "out/results.jsonl").read_text().splitlines()
     assert [json.loads(row)["num_codes"] for row in rows] == [2, 3, 2, 3]
     random = next(line for line in table.splitlines() if line.startswith("| random"))
