@@ -4,11 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from moc_tf.code_table import CodeTable
 from moc_tf.data import ItemVectors
 from moc_tf.indexing import load_indexer
-from moc_tf.training import Comparison, Method, RankerConfig
+from moc_tf.training import Comparison, Method, RankerConfig, export_run
 
 RESULT_KEYS = (
     "suite dataset protocol model method num_codes fusion variant seed split auc "
@@ -151,6 +152,18 @@ def test_controls_without_codes_have_as_many_fields(data, planted, tmp_path):
     assert new["adaptor"] > max(new["none"], new["id_me"]) + 0.1
 
     assert all(progress.resumed for progress in comparison.run())
+
+    # The same when served: two new items are told apart by their vectors alone.
+    unseen = np.delete(data.item_ids, data.training_items)[:2]
+    request = {"user": tf.constant(["someone"] * 2), "item": tf.constant(unseen)}
+    different = {}
+    for name in ("id_me", "adaptor"):
+        run = only(tmp_path, f"runs/dcn_v2/{name}-2/self_gating/seed-0-*")
+        export_run(run, tmp_path / f"export-{name}")
+        served = tf.saved_model.load(tmp_path / f"export-{name}")
+        logits = served.signatures["serving_default"](**request)["logit"].numpy()
+        different[name] = logits[0] != logits[1]
+    assert different == {"id_me": False, "adaptor": True}
 
 
 def test_a_table_cannot_take_the_name_of_a_control(data, planted, tmp_path):

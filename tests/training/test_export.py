@@ -21,6 +21,7 @@ from moc_tf.training import (
     RunDirectory,
     export_run,
 )
+from moc_tf.training.method_codes import MethodCodes
 from moc_tf.training.serving_record import ServingRecord
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -75,10 +76,11 @@ def runs(data, planted, tmp_path_factory):
     finish = RunDirectory.finish
     table_of = {}
 
-    class Watched(Comparison):
-        def _table(self, method, seed):
-            table_of[method.name] = table = super()._table(method, seed)
-            return table
+    table = MethodCodes.table
+
+    def watched(self, method, seed):
+        table_of[method.name] = found = table(self, method, seed)
+        return found
 
     def finish_and_predict(self, model, result):
         name = result["row"]["method"]
@@ -86,7 +88,7 @@ def runs(data, planted, tmp_path_factory):
         logits[name] = model(next(iter(batches))).numpy()
         finish(self, model, result)
 
-    comparison = Watched(
+    comparison = Comparison(
         "test",
         data,
         planted.vectors,
@@ -105,6 +107,7 @@ def runs(data, planted, tmp_path_factory):
         folder / "before",
     )
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MethodCodes, "table", watched)
         patch.setattr(RunDirectory, "finish", finish_and_predict)
         assert len(list(comparison.run())) == 2
     (folder / "before").rename(folder / "moved")
