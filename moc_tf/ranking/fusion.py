@@ -26,6 +26,11 @@ _FUSIONS = {
 }
 
 
+def names() -> list[str]:
+    """The names that `get` knows, in alphabetical order."""
+    return sorted(_FUSIONS)
+
+
 def get(identifier: Any) -> keras.layers.Layer:
     """The fusion layer that `identifier` stands for.
 

@@ -164,7 +164,7 @@ def ranker(name: str, fusion_name: str) -> keras.Model:
 def named_examples() -> dict[str, Example]:
     """Of all interactions and fusions by name, alone and in rankers."""
     found, of_interactions = {}, interactions.names()
-    of_fusions = sorted(fusion._FUSIONS)
+    of_fusions = fusion.names()
     fields, codes = numbers(FIELDS, DIM), numbers(NUM_CODES, DIM)
     for name in of_interactions:
         make = functools.partial(interaction, name)
