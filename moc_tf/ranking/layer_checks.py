@@ -1,4 +1,4 @@
-"""Checks of what interactions and fusions are made with, and what they are built for."""
+"""Checks of what interactions and fusions are made with and built for."""
 
 import numbers
 from collections.abc import Sequence

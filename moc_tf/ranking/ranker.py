@@ -98,6 +98,7 @@ class Ranker(tfrs.Model):
                 embedding_l2=embedding_l2,
                 code_embedding=code_embedding,
                 numeric_bias=False,
+                dtype="float32",  # one number each: nothing to gain, bits to lose
                 name="linear",
             )
         self.task = tfrs.tasks.Ranking(
@@ -127,9 +128,10 @@ class Ranker(tfrs.Model):
     ) -> tf.Tensor:
         """Logits of `features`."""
         logits = self.interaction(self.embeddings(features, training=training))
+        logits = tf.cast(logits, tf.float32)  # of an interaction of the user's own
         if self.linear:
             logits += tf.reduce_sum(self.linear(features, training=training), [1, 2])
-        return tf.cast(logits, tf.float32)
+        return logits
 
     def compute_loss(
         self, inputs: Mapping[str, tf.Tensor], training: bool = False
