@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from moc_tf.ranking import code_embedding, fusion, interactions
 from moc_tf.ranking.optimizers import OPTIMIZERS
+from moc_tf.ranking.precision import PRECISIONS
 from moc_tf.ranking.schema_embeddings import CODE_TABLES
 from moc_tf.training.distribution import DISTRIBUTIONS
-from moc_tf.training.precision import PRECISIONS
 
 # Of the settings that are names.
 CHOICES: Mapping[str, Sequence[str]] = {
@@ -90,9 +90,9 @@ class RankerConfig:
                     f"{name} must be one of {list(known)}. "
                     f"Received: {getattr(self, name)!r}."
                 )
-        positive = ("embedding_dim", "batch_size", "max_epochs", "patience")
-        positive += ("ngram_size", "num_buckets")
-        for name in (*positive, "steps_per_execution", "num_replicas"):
+        of_codes = ("ngram_size", "num_buckets")
+        of_training = ("batch_size", "max_epochs", "patience", "steps_per_execution")
+        for name in (*of_codes, "embedding_dim", *of_training, "num_replicas"):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} must be at least 1. Received: {getattr(self, name)}."

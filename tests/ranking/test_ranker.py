@@ -411,6 +411,22 @@ def test_every_kind_computes_in_half_precision():
     np.testing.assert_allclose(logits, twin(rich_rows()), atol=0.05)
 
 
+@pytest.mark.parametrize("name", ["dcn_v2", "deepfm"])
+def test_a_ranker_of_half_precision_loads_where_keras_has_another(name, tmp_path):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = small(name, embeddings_initializer="random_normal")
+        model.build()
+        logits = model(rows())
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    for file in ("ranker.keras", "saved_model"):
+        model.save(tmp_path / file)
+        loaded = keras.models.load_model(tmp_path / file)
+        np.testing.assert_array_equal(loaded(rows()), logits)
+        assert keras.mixed_precision.global_policy().name == "float32"
+
+
 def test_the_linear_term_is_exact_in_half_precision():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
