@@ -20,9 +20,8 @@ from moc_tf.indexing.faiss_indexers import (
 )
 from moc_tf.indexing.gmm_indexer import ResidualMixtureConfig, ResidualMixtureIndexer
 from moc_tf.indexing.graph_encoder import GraphEncoder
-from moc_tf.indexing.indexer import (
-    Indexer,
-    NotFittedError,
+from moc_tf.indexing.indexer import Indexer, NotFittedError
+from moc_tf.indexing.methods import (
     indexing_methods,
     load_indexer,
     make_indexer,

@@ -17,7 +17,8 @@ from moc_tf.indexing.codebook_health import CodebookHealth
 from moc_tf.indexing.codebook_upkeep import CodebookUpkeep, start_codebooks
 from moc_tf.indexing.configuration import AutoencoderConfig
 from moc_tf.indexing.fixed_chunks import CHUNK, in_chunks
-from moc_tf.indexing.indexer import Indexer, register_indexer
+from moc_tf.indexing.indexer import Indexer
+from moc_tf.indexing.methods import register_indexer
 from moc_tf.indexing.vector_statistics import VectorStatistics, gather_statistics
 
 # What the name of a method fixes: option, value, and how to get another.

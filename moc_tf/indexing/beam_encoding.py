@@ -45,6 +45,7 @@ from moc_tf.indexing.beam_storage import (
     publish,
     publish_file,
 )
+from moc_tf.indexing.indexer import INDEXER_KIND
 from moc_tf.indexing.shard_encoding import ShardEncoder
 
 _LOGGER = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def encode_catalogue(
         saved = local_folder(indexer, Path(scratch) / "indexer")
         if not saved.exists():
             raise ValueError(f"There is no indexer at {indexer}.")
-        checksum = artefact_sha256(saved, "indexer")
+        checksum = artefact_sha256(saved, INDEXER_KIND)
     maker = _PartMaker(indexer, checksum, out, len(shards), batch_size)
 
     pipeline = beam.Pipeline(options=_options(num_workers, beam_flags))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from moc_tf.indexing.indexer import register_indexer
+from moc_tf.indexing.methods import register_indexer
 from moc_tf.indexing.nearest_codes import nearest_codes
 from moc_tf.indexing.option_checks import require, require_integers
 from moc_tf.indexing.residual_levels import greedy_codes, sum_of_levels

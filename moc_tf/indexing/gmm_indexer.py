@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf.indexing.fixed_chunks import in_chunks
-from moc_tf.indexing.indexer import register_indexer
 from moc_tf.indexing.kmeans import kmeans
+from moc_tf.indexing.methods import register_indexer
 from moc_tf.indexing.nearest_codes import nearest_codes
 from moc_tf.indexing.option_checks import is_weight, require, require_integers
 from moc_tf.indexing.residual_levels import greedy_codes, sum_of_levels

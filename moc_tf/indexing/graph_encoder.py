@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from moc_tf.indexing.fixed_chunks import CHUNK
-from moc_tf.indexing.indexer import Indexer, indexing_methods, make_indexer
+from moc_tf.indexing.indexer import Indexer
+from moc_tf.indexing.methods import indexing_methods, make_indexer
 
 
 class GraphEncoder(tf.Module):

@@ -11,73 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf import __version__
-from moc_tf._artefact import read_artefact, write_artefact
+from moc_tf._artefact import write_artefact
 from moc_tf.indexing.quality import CodeQuality, QualityAccumulator
 from moc_tf.indexing.vector_batches import vector_batches
 
-_KIND = "indexer"
-_METHODS: dict[str, type["Indexer"]] = {}
-
-
-def register_indexer(*names: str) -> Any:
-    """Class decorator: makes an `Indexer` known under method `names`."""
-
-    def register(cls: type["Indexer"]) -> type["Indexer"]:
-        _METHODS.update(dict.fromkeys(names, cls))
-        return cls
-
-    return register
-
-
-def make_indexer(method: str, **options: Any) -> "Indexer":
-    """Makes an unfitted indexer.
-
-    Args:
-      method: one of `indexing_methods()`: "vq" (one codebook in the latent space of
-        an autoencoder), "moc" (N parallel codebooks there), "me" (the codes of "vq",
-        for N tables in the ranker), "rq_vae" (N residual levels there); "rq_kmeans",
-        "rq_gmm", "pq", "opq" on the vectors themselves; "random".
-      **options: fields of the method's configuration, such as `num_codebooks`,
-        `codebook_size` and `seed`; see its class, such as `AutoencoderConfig`.
-
-    Returns:
-      An `Indexer`: call `fit`, then `encode`.
-
-    Raises:
-      ValueError: if the method or an option is unknown, or a value out of range.
-    """
-    return _class_of(method)(method, **options)
-
-
-def indexing_methods() -> list[str]:
-    """Names of all methods that `make_indexer` knows."""
-    return sorted(_METHODS)
-
-
-def method_options(method: str) -> set[str]:
-    """Names of the options that `make_indexer(method, ...)` takes."""
-    return {field.name for field in dataclasses.fields(_class_of(method).config_class)}
-
-
-def _class_of(method: str) -> type["Indexer"]:
-    if method not in _METHODS:
-        raise ValueError(
-            f"The indexing method must be one of {indexing_methods()}. "
-            f"Received: {method!r}."
-        )
-    return _METHODS[method]
-
-
-def load_indexer(path: str | os.PathLike) -> "Indexer":
-    """Loads what `Indexer.save` wrote, after verifying its checksums.
-
-    Raises:
-      ArtefactError: if there is none at `path`, or it is incomplete or altered.
-    """
-    arrays, manifest = read_artefact(path, _KIND)
-    indexer = make_indexer(manifest["method"], **manifest["configuration"])
-    indexer._restore(arrays, manifest)
-    return indexer
+INDEXER_KIND = "indexer"  # of the folders that indexers are saved to
 
 
 class NotFittedError(ValueError):
@@ -104,7 +42,7 @@ class Indexer(abc.ABC):
     packages: ClassVar[tuple[str, ...]] = ("tensorflow", "faiss-cpu", "numpy")
 
     def __init__(self, method: str, **options: Any):
-        known = method_options(method)
+        known = {field.name for field in dataclasses.fields(self.config_class)}
         if unknown := sorted(options.keys() - known):
             raise ValueError(
                 f"Method {method!r} has no option {', '.join(map(repr, unknown))}. "
@@ -296,7 +234,7 @@ class Indexer(abc.ABC):
           ArtefactError: if `path` holds something else.
         """
         self._require_fitted()
-        write_artefact(path, _KIND, self._arrays(), self.describe())
+        write_artefact(path, INDEXER_KIND, self._arrays(), self.describe())
 
     def _restore(
         self, arrays: Mapping[str, np.ndarray], manifest: dict[str, Any]

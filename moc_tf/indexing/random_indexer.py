@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from moc_tf.indexing.indexer import Indexer, register_indexer
+from moc_tf.indexing.indexer import Indexer
+from moc_tf.indexing.methods import register_indexer
 from moc_tf.indexing.option_checks import require_integers
 from moc_tf.indexing.vector_statistics import gather_statistics
 

@@ -18,7 +18,8 @@ from moc_tf._artefact import (
 from moc_tf.code_table import CodeTable
 from moc_tf.code_table_parts import PART_INPUT
 from moc_tf.data.vector_shards import read_shard
-from moc_tf.indexing.indexer import Indexer, load_indexer
+from moc_tf.indexing.indexer import INDEXER_KIND, Indexer
+from moc_tf.indexing.methods import load_indexer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class ShardEncoder:
         cls, path: str | os.PathLike[str], batch_size: int = 4096
     ) -> "ShardEncoder":
         """An encoder of the indexer in the folder `path`."""
-        return cls(load_indexer(path), artefact_sha256(path, "indexer"), batch_size)
+        return cls(load_indexer(path), artefact_sha256(path, INDEXER_KIND), batch_size)
 
     def make_part(
         self, shard: str | os.PathLike[str], folder: str | os.PathLike[str]

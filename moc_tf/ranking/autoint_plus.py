@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.ranking import layer_checks
 from moc_tf.ranking.field_attention import FieldAttention
+from moc_tf.ranking.logit_mlp import LogitMLP, logit_unit
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -55,8 +55,8 @@ class AutoIntPlus(keras.layers.Layer):
         self.attention = [
             FieldAttention(attention_dim, num_heads) for _ in range(depth)
         ]
-        self.output_unit = keras.layers.Dense(1, name="output_unit")
-        self.mlp = tfrs.layers.blocks.MLP([*self.hidden_units, 1])
+        self.output_unit = logit_unit()
+        self.mlp = LogitMLP(self.hidden_units)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""
@@ -65,9 +65,9 @@ class AutoIntPlus(keras.layers.Layer):
         for layer in self.attention:
             attended = layer(attended)
         size = num_fields * self.attention[-1].attention_dim
-        logits = self.output_unit(tf.reshape(attended, (-1, size)))
-        logits += self.mlp(tf.reshape(embeddings, (-1, num_fields * dim)))
-        return tf.squeeze(logits, axis=-1)
+        explicit = self.output_unit(tf.reshape(attended, (-1, size)))
+        deep = self.mlp(tf.reshape(embeddings, (-1, num_fields * dim)))
+        return tf.squeeze(explicit, axis=-1) + deep
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from moc_tf._keras import keras
-from moc_tf.ranking.field_shape import field_shape
+from moc_tf.ranking import layer_checks
 
 
 class BottleneckFusion(keras.layers.Layer, abc.ABC):
@@ -30,16 +30,14 @@ class BottleneckFusion(keras.layers.Layer, abc.ABC):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if hidden_units is not None and hidden_units < 1:
-            raise ValueError(
-                f"hidden_units must be at least 1, or None. Received: {hidden_units}."
-            )
+        if hidden_units is not None:
+            hidden_units = layer_checks.integer(self, "hidden_units", hidden_units)
         self.hidden_units = hidden_units
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: Any) -> None:
         """Creates W_down and W_up."""
-        num_fields, dim = field_shape(self.name, input_shape)
+        num_fields, dim = layer_checks.fields(self, input_shape)
         self._shape = (-1, num_fields, dim)
         self._width = num_fields * dim
         self.down = keras.layers.Dense(

@@ -6,6 +6,8 @@ from typing import Any
 from moc_tf.ranking.code_ngrams import NGramCodeEmbedding
 from moc_tf.ranking.embeddings import FieldEmbeddings, SemanticIdEmbedding
 
+NAMES = ("tables", "ngram", "prefix")
+
 
 def get(identifier: Any, **options: Any) -> FieldEmbeddings:
     """The layer of code tables that `identifier` stands for.

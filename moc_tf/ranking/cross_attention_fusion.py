@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from moc_tf._keras import keras
-from moc_tf.ranking.field_shape import field_shape
+from moc_tf.ranking import layer_checks
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -40,17 +40,14 @@ class CrossAttentionFusion(keras.layers.Layer):
 
     def __init__(self, num_heads: int = 1, key_dim: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if num_heads < 1 or (key_dim is not None and key_dim < 1):
-            raise ValueError(
-                "num_heads must be at least 1, and key_dim at least 1 or None. "
-                f"Received: {num_heads} and {key_dim}."
-            )
-        self.num_heads = num_heads
+        self.num_heads = layer_checks.integer(self, "num_heads", num_heads)
+        if key_dim is not None:
+            key_dim = layer_checks.integer(self, "key_dim", key_dim)
         self.key_dim = key_dim
 
     def build(self, input_shape: Any) -> None:
         """Creates the attention."""
-        _, dim = field_shape(self.name, input_shape)
+        _, dim = layer_checks.fields(self, input_shape)
         self.attention = keras.layers.MultiHeadAttention(
             self.num_heads,
             self.key_dim or max(1, dim // self.num_heads),

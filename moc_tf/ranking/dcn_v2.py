@@ -8,6 +8,7 @@ import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.ranking import layer_checks
+from moc_tf.ranking.logit_mlp import logit_unit
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -66,7 +67,7 @@ class DCNv2(keras.layers.Layer):
         self.projection_dim = projection_dim
         self.cross = [tfrs.layers.dcn.Cross(projection_dim) for _ in range(depth)]
         self.mlp = tfrs.layers.blocks.MLP(self.hidden_units, final_activation="relu")
-        self.output_unit = keras.layers.Dense(1, name="output_unit")
+        self.output_unit = logit_unit()
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.ranking import layer_checks
 from moc_tf.ranking.field_pairs import factorization_machine
+from moc_tf.ranking.logit_mlp import LogitMLP
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -40,20 +40,22 @@ class DeepFM(keras.layers.Layer):
     def __init__(self, hidden_units: Sequence[int] = (256, 128, 64), **kwargs: Any):
         super().__init__(**kwargs)
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
-        self.mlp = tfrs.layers.blocks.MLP([*self.hidden_units, 1])
+        self.mlp = LogitMLP(self.hidden_units)
 
     def build(self, input_shape: Any) -> None:
         """Creates w_0."""
         num_fields, dim = layer_checks.fields(self, input_shape)
         self._width = num_fields * dim
-        self.bias = self.add_weight(name="bias", shape=(), initializer="zeros")
+        self.bias = self.add_weight(
+            name="bias", shape=(), initializer="zeros", experimental_autocast=False
+        )
         super().build(input_shape)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""
         deep = self.mlp(tf.reshape(embeddings, (-1, self._width)))
         pairs = factorization_machine(embeddings)
-        return self.bias + pairs + tf.squeeze(deep, axis=-1)
+        return self.bias + pairs + deep
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

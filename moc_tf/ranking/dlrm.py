@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.ranking import layer_checks
 from moc_tf.ranking.field_pairs import inner_products
+from moc_tf.ranking.logit_mlp import LogitMLP
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -58,7 +58,7 @@ class DLRM(keras.layers.Layer):
             )
         self.joined_fields = joined_fields
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
-        self.mlp = tfrs.layers.blocks.MLP([*self.hidden_units, 1])
+        self.mlp = LogitMLP(self.hidden_units)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""
@@ -74,7 +74,7 @@ class DLRM(keras.layers.Layer):
                 f"{num_fields - 1}. Received: {self.joined_fields}."
             )
         joined.append(inner_products(embeddings))
-        return tf.squeeze(self.mlp(tf.concat(joined, axis=-1)), axis=-1)
+        return self.mlp(tf.concat(joined, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -14,13 +14,12 @@ def factorization_machine(embeddings: tf.Tensor) -> tf.Tensor:
       embeddings: floats [batch, F, d].
 
     Returns:
-      [batch], of the dtype of `embeddings`; 0 for a single field.
+      float32 [batch]; 0 for a single field.
     """
     exact = tf.cast(embeddings, tf.float32)
     square_of_sum = tf.square(tf.reduce_sum(exact, axis=1))
     sum_of_squares = tf.reduce_sum(tf.square(exact), axis=1)
-    pairs = 0.5 * tf.reduce_sum(square_of_sum - sum_of_squares, axis=-1)
-    return tf.cast(pairs, embeddings.dtype)
+    return 0.5 * tf.reduce_sum(square_of_sum - sum_of_squares, axis=-1)
 
 
 def inner_products(embeddings: tf.Tensor) -> tf.Tensor:

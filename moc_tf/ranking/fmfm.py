@@ -45,7 +45,9 @@ class FmFM(keras.layers.Layer):
         self.matrices = self.add_weight(
             name="matrices", shape=(len(first), dim, dim), initializer=initializer
         )
-        self.bias = self.add_weight(name="bias", shape=(), initializer="zeros")
+        self.bias = self.add_weight(
+            name="bias", shape=(), initializer="zeros", experimental_autocast=False
+        )
         super().build(input_shape)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
@@ -62,4 +64,6 @@ class FmFM(keras.layers.Layer):
         blocks = tf.transpose(tf.reshape(blocks, self._shape), (0, 2, 1, 3))
         fields = tf.reshape(embeddings, (-1, width))
         seen = tf.matmul(fields, tf.reshape(blocks, (width, width)))
-        return tf.reduce_sum(seen * fields, axis=-1) + self.bias
+        # In half precision a sum of many pairs would be rounded until logits tie.
+        products = tf.cast(seen, tf.float32) * tf.cast(fields, tf.float32)
+        return tf.reduce_sum(products, axis=-1) + self.bias

@@ -26,7 +26,12 @@ _FUSIONS = {
 }
 
 
-def get(identifier: Any) -> keras.layers.Layer:
+def names() -> list[str]:
+    """The names that `get` knows, in alphabetical order."""
+    return sorted(_FUSIONS)
+
+
+def get(identifier: Any, **layer_options: Any) -> keras.layers.Layer:
     """The fusion layer that `identifier` stands for.
 
     Args:
@@ -35,8 +40,11 @@ def get(identifier: Any) -> keras.layers.Layer:
         to the letter; the ablations "residual", "concat_mlp" and "cross_attention";
         any layer [batch, N, d] -> [batch, N, d]; or the configuration of one, as
         `keras.layers.serialize` gives it.
+      **layer_options: arguments of a layer given by name, such as `dtype`; a layer or
+        a configuration has its own.
 
     Raises:
       ValueError: if it is none of these.
     """
-    return choices.get("none" if identifier is None else identifier, _FUSIONS, "fusion")
+    identifier = "none" if identifier is None else identifier
+    return choices.get(identifier, _FUSIONS, "fusion", **layer_options)

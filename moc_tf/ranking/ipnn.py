@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.ranking import layer_checks
 from moc_tf.ranking.field_pairs import inner_products
+from moc_tf.ranking.logit_mlp import LogitMLP
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -41,14 +41,14 @@ class IPNN(keras.layers.Layer):
     def __init__(self, hidden_units: Sequence[int] = (256, 128, 64), **kwargs: Any):
         super().__init__(**kwargs)
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
-        self.mlp = tfrs.layers.blocks.MLP([*self.hidden_units, 1])
+        self.mlp = LogitMLP(self.hidden_units)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""
         num_fields, dim = layer_checks.fields(self, embeddings.shape)
         fields = tf.reshape(embeddings, (-1, num_fields * dim))
         joined = tf.concat([fields, inner_products(embeddings)], axis=-1)
-        return tf.squeeze(self.mlp(joined), axis=-1)
+        return self.mlp(joined)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -1,4 +1,4 @@
-"""Checks of what an interaction is made with, and of what it is built for."""
+"""Checks of what interactions and fusions are made with and built for."""
 
 import numbers
 from collections.abc import Sequence
@@ -61,9 +61,9 @@ def fields(
     """F and d of the embeddings [batch, F, d] that `layer` is built for.
 
     Args:
-      layer: an interaction, for the error message.
+      layer: an interaction or a fusion, for the error message.
       input_shape: what Keras gives to its `build`.
-      least: number of fields that the interaction's formula needs.
+      least: number of fields that the formula of the layer needs.
 
     Raises:
       ValueError: if it is another shape, or there are fewer fields.
@@ -71,8 +71,8 @@ def fields(
     shape = tf.TensorShape(input_shape)
     if shape.rank != 3 or None in shape[1:].as_list():
         raise ValueError(
-            f"Layer {layer.name!r} expects embeddings of shape [batch, F, d], with F "
-            f"and d known. Received: shape {shape}."
+            f"Layer {layer.name!r} expects embeddings of shape [batch, F, d], with "
+            f"the number of fields F and the size d known. Received: shape {shape}."
         )
     if shape[1] < least:
         raise ValueError(

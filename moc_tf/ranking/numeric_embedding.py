@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.data.dense_features import NumericFeature
+from moc_tf.ranking.embeddings import INITIAL_STDDEV
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -63,7 +64,7 @@ class NumericEmbedding(keras.layers.Layer):
         self.features = tuple(features)
         self.embedding_dim = embedding_dim
         self.embeddings_initializer = keras.initializers.get(
-            keras.initializers.RandomNormal(stddev=0.01)
+            keras.initializers.RandomNormal(stddev=INITIAL_STDDEV)
             if embeddings_initializer is None
             else embeddings_initializer
         )

@@ -10,6 +10,7 @@ from moc_tf._keras import keras
 from moc_tf.data.schema import Schema
 from moc_tf.global_batch import global_mean
 from moc_tf.ranking import interactions
+from moc_tf.ranking.precision import built_in
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
 
 
@@ -98,6 +99,7 @@ class Ranker(tfrs.Model):
                 embedding_l2=embedding_l2,
                 code_embedding=code_embedding,
                 numeric_bias=False,
+                dtype="float32",  # one number each: nothing to gain, bits to lose
                 name="linear",
             )
         self.task = tfrs.tasks.Ranking(
@@ -110,7 +112,8 @@ class Ranker(tfrs.Model):
     def build(self, input_shape: Any = None) -> None:
         """Creates the weights; the schema alone tells their shapes."""
         batch = self.schema.example_batch()
-        self.call({name: tf.constant(values) for name, values in batch.items()})
+        with built_in(self.dtype_policy.name):  # some layers make others when built
+            self.call({name: tf.constant(values) for name, values in batch.items()})
         self.built = True
 
     def get_build_config(self) -> dict[str, Any]:
@@ -127,9 +130,10 @@ class Ranker(tfrs.Model):
     ) -> tf.Tensor:
         """Logits of `features`."""
         logits = self.interaction(self.embeddings(features, training=training))
+        logits = tf.cast(logits, tf.float32)  # of an interaction of the user's own
         if self.linear:
             logits += tf.reduce_sum(self.linear(features, training=training), [1, 2])
-        return tf.cast(logits, tf.float32)
+        return logits
 
     def compute_loss(
         self, inputs: Mapping[str, tf.Tensor], training: bool = False
@@ -156,6 +160,7 @@ class Ranker(tfrs.Model):
         embeddings = self.embeddings.get_config()
         return {
             "name": self.name,
+            "dtype": self.dtype_policy.name,
             "interaction": keras.layers.serialize(self.interaction),
             **{
                 key: embeddings[key]
@@ -175,8 +180,14 @@ class Ranker(tfrs.Model):
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> "Ranker":
-        """The model that `get_config` described, with new weights."""
-        with keras.utils.custom_object_scope(custom_objects or {}):
+        """The model that `get_config` described, with new weights.
+
+        It computes in the precision that it was described in, whatever Keras' own
+        policy is now.
+        """
+        precision = config.get("dtype", "float32")
+        scope = keras.utils.custom_object_scope(custom_objects or {})
+        with scope, built_in(precision):
             return cls(**{**config, "schema": Schema.from_config(config["schema"])})
 
 

@@ -22,6 +22,8 @@ from moc_tf.ranking.embeddings import FieldEmbeddings
 from moc_tf.ranking.numeric_embedding import NumericEmbedding
 from moc_tf.ranking.vector_adaptor import VectorAdaptor
 
+CODE_TABLES = ("trained", "frozen")
+
 
 @keras.utils.register_keras_serializable(package="moc_tf")
 class SchemaEmbeddings(keras.layers.Layer):
@@ -85,9 +87,10 @@ class SchemaEmbeddings(keras.layers.Layer):
             raise ValueError(
                 f"embedding_l2 must be at least 0. Received: {embedding_l2}."
             )
-        if code_tables not in ("trained", "frozen"):
+        if code_tables not in CODE_TABLES:
             raise ValueError(
-                f"code_tables must be 'trained' or 'frozen'. Received: {code_tables!r}."
+                f"code_tables must be one of {list(CODE_TABLES)}. "
+                f"Received: {code_tables!r}."
             )
         if isinstance(embeddings_initializer, keras.initializers.Initializer):
             # As a configuration, it gives each table a copy: one object without a
@@ -95,6 +98,7 @@ class SchemaEmbeddings(keras.layers.Layer):
             embeddings_initializer = keras.initializers.serialize(
                 embeddings_initializer
             )
+        precision = self.dtype_policy.name  # by name, so that Keras can serialise it
         self.schema = schema
         self.embedding_dim = embedding_dim
         self.embeddings_initializer = embeddings_initializer
@@ -108,9 +112,10 @@ class SchemaEmbeddings(keras.layers.Layer):
                 [feature.vocabulary_size for feature in schema.categorical],
                 embedding_dim,
                 embeddings_initializer,
+                dtype=precision,
                 name="fields",
             )
-        self.fusion = fusions.get(fusion if schema.fused else "none")
+        self.fusion = fusions.get(fusion if schema.fused else "none", dtype=precision)
         self.codes: Any = None
         if schema.codes:
             self.codes = code_embeddings.get(
@@ -121,6 +126,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 embeddings_initializer=embeddings_initializer,
                 tables_per_code=schema.codes.tables_per_code,
                 trainable=code_tables == "trained",
+                dtype=precision,
                 name="codes",
             )
 
@@ -130,6 +136,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 [feature.vocabulary_size] * feature.num_tables,
                 embedding_dim,
                 embeddings_initializer,
+                dtype=precision,
                 name="id_tables",
             )
         self.numeric: Any = None
@@ -139,6 +146,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 embedding_dim,
                 embeddings_initializer,
                 numeric_bias,
+                dtype=precision,
                 name="numeric",
             )
         self.bags = [
@@ -148,6 +156,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 embeddings_initializer,
                 feature.pooling,
                 embedding_l2,
+                dtype=precision,
                 name=f"bag_{index}",
             )
             for index, feature in enumerate(schema.of_kind(MultiValuedFeature))
@@ -158,6 +167,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 embedding_dim,
                 mean=feature.mean,
                 scale=feature.scale,
+                dtype=precision,
                 name=f"vector_{index}",
             )
             for index, feature in enumerate(schema.of_kind(VectorFeature))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.ranking import layer_checks
 from moc_tf.ranking.compressed_interaction import CompressedInteraction
+from moc_tf.ranking.logit_mlp import LogitMLP, logit_unit
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -47,15 +47,15 @@ class XDeepFM(keras.layers.Layer):
         super().__init__(**kwargs)
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
         self.cin = CompressedInteraction(cin_units, name="cin")
-        self.output_unit = keras.layers.Dense(1, use_bias=False, name="output_unit")
-        self.mlp = tfrs.layers.blocks.MLP([*self.hidden_units, 1])
+        self.output_unit = logit_unit(use_bias=False)
+        self.mlp = LogitMLP(self.hidden_units)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""
         num_fields, dim = layer_checks.fields(self, embeddings.shape)
-        logits = self.output_unit(self.cin(embeddings))
-        logits += self.mlp(tf.reshape(embeddings, (-1, num_fields * dim)))
-        return tf.squeeze(logits, axis=-1)
+        explicit = self.output_unit(self.cin(embeddings))
+        deep = self.mlp(tf.reshape(embeddings, (-1, num_fields * dim)))
+        return tf.squeeze(explicit, axis=-1) + deep
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -1,5 +1,6 @@
 """Runs: directories, seeds, early stopping, strategies, and comparisons of methods."""
 
+from moc_tf.ranking.precision import built_in
 from moc_tf.training.comparison import Comparison, Progress
 from moc_tf.training.distribution import DistributionError, make_strategy, writes
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
@@ -7,7 +8,6 @@ from moc_tf.training.environment import describe_environment, package_versions
 from moc_tf.training.export import Export, ExportError, export_ranker, export_run
 from moc_tf.training.local_cluster import WorkerError, run_local_workers
 from moc_tf.training.methods import Method, methods_named
-from moc_tf.training.precision import built_in
 from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import RunDirectory

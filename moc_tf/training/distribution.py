@@ -1,6 +1,7 @@
 """Devices and processes that share a training, by name."""
 
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from moc_tf._keras import keras
 from moc_tf.training.local_cluster import free_addresses
 
 _servers: list[Any] = []  # of a cluster in this process; TensorFlow keeps none alive
+_num_workers: dict[tf.distribute.Strategy, int] = {}  # of such clusters
 
 
 class DistributionError(RuntimeError):
@@ -63,15 +65,23 @@ def fit_arguments(
     """What Keras' `fit` must be given, so that `strategy` can share the batches.
 
     Args:
-      strategy: of the model.
+      strategy: of the model, made by `make_strategy`.
       make_batches: makes the data set of an epoch.
       steps: batches of an epoch.
     """
     if isinstance(strategy, tf.distribute.ParameterServerStrategy):
-        # Workers run ahead of one another, so that none may come to an end.
-        endless = keras.utils.experimental.DatasetCreator(
-            lambda context: make_batches().repeat()
-        )
+        num_workers = _num_workers[strategy]
+        workers = itertools.count()
+
+        def of_a_worker(_: Any) -> tf.data.Dataset:
+            # TensorFlow tells each worker that there is no other, and all would take
+            # the same batches. Those of `make_strategy` are in this process, so that
+            # they can be counted.
+            place = tf.numpy_function(lambda: next(workers), [], tf.int64)
+            # Workers run ahead of one another, so that none may come to an end.
+            return make_batches().repeat().shard(num_workers, place % num_workers)
+
+        endless = keras.utils.experimental.DatasetCreator(of_a_worker)
         return {"x": endless, "steps_per_epoch": steps}
     batches = make_batches()
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -192,7 +202,9 @@ def _parameter_server(num_workers: int) -> tf.distribute.Strategy:
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         cluster, rpc_layer="grpc"
     )
-    return tf.distribute.ParameterServerStrategy(resolver)
+    strategy = tf.distribute.ParameterServerStrategy(resolver)
+    _num_workers[strategy] = num_workers
+    return strategy
 
 
 def _tpu(_: int) -> tf.distribute.Strategy:

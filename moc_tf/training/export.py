@@ -17,7 +17,7 @@ from moc_tf.data.serving_data import ServingData
 from moc_tf.data.vocabulary import Vocabulary
 from moc_tf.indexing import GraphEncoder, Indexer
 from moc_tf.ranking import Ranker
-from moc_tf.training.precision import built_in
+from moc_tf.ranking.precision import built_in
 from moc_tf.training.run_directory import write_text
 from moc_tf.training.served_ranker import ServedRanker
 from moc_tf.training.serving_record import ServingRecord

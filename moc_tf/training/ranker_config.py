@@ -1,10 +1,25 @@
 """The settings of a ranker and its training."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
+from moc_tf.ranking import code_embedding, fusion, interactions
 from moc_tf.ranking.optimizers import OPTIMIZERS
+from moc_tf.ranking.precision import PRECISIONS
+from moc_tf.ranking.schema_embeddings import CODE_TABLES
 from moc_tf.training.distribution import DISTRIBUTIONS
-from moc_tf.training.precision import PRECISIONS
+
+# Of the settings that are names.
+CHOICES: Mapping[str, Sequence[str]] = {
+    "model": interactions.names(),
+    "fusion": fusion.names(),
+    "code_embedding": code_embedding.NAMES,
+    "code_start": ("random", "codebooks"),
+    "code_tables": CODE_TABLES,
+    "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
+    "distribution": DISTRIBUTIONS,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +28,7 @@ class RankerConfig:
 
     Attributes:
       model: name of the ranker; see `moc_tf.ranking.make_ranker`.
-      fusion: of the code embeddings; see `moc_tf.ranking.fusion`.
+      fusion: of the code embeddings, by name; see `moc_tf.ranking.fusion`.
       code_embedding: "tables", "ngram" or "prefix"; see
         `moc_tf.ranking.code_embedding`.
       ngram_size: n of "ngram".
@@ -69,17 +84,19 @@ class RankerConfig:
     num_replicas: int = 2
 
     def __post_init__(self) -> None:
-        positive = ("embedding_dim", "batch_size", "max_epochs", "patience")
-        for name in (*positive, "steps_per_execution", "num_replicas"):
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} must be one of {list(known)}. "
+                    f"Received: {getattr(self, name)!r}."
+                )
+        of_codes = ("ngram_size", "num_buckets")
+        of_training = ("batch_size", "max_epochs", "patience", "steps_per_execution")
+        for name in (*of_codes, "embedding_dim", *of_training, "num_replicas"):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} must be at least 1. Received: {getattr(self, name)}."
                 )
-        if self.code_start not in ("random", "codebooks"):
-            raise ValueError(
-                "code_start must be 'random' or 'codebooks'. "
-                f"Received: {self.code_start!r}."
-            )
         if self.code_start == "codebooks" and self.code_embedding != "tables":
             raise ValueError(
                 "Codebooks have vectors of single codes, so code_start='codebooks' "
@@ -99,14 +116,7 @@ class RankerConfig:
             raise ValueError(
                 f"embedding_l2 must be at least 0. Received: {self.embedding_l2}."
             )
-        choices = {
-            "optimizer": OPTIMIZERS,
-            "precision": PRECISIONS,
-            "distribution": DISTRIBUTIONS,
-        }
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} must be one of {list(known)}. "
-                    f"Received: {getattr(self, name)!r}."
-                )
+        if not 0 <= self.hidden_share < 1:
+            raise ValueError(
+                f"hidden_share must be in [0, 1). Received: {self.hidden_share}."
+            )

@@ -28,6 +28,7 @@ from moc_tf.ranking import (
     make_ranker,
     start_from_codebooks,
 )
+from moc_tf.ranking.precision import built_in
 from moc_tf.training.distribution import (
     DistributionError,
     agreed,
@@ -39,7 +40,6 @@ from moc_tf.training.distribution import (
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
 from moc_tf.training.environment import package_versions
 from moc_tf.training.model_state import state_of
-from moc_tf.training.precision import built_in
 from moc_tf.training.prediction import InOrder
 from moc_tf.training.ranker_config import RankerConfig
 

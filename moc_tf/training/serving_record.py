@@ -12,6 +12,7 @@ from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.serving_data import ServingData
 from moc_tf.indexing import Indexer, load_indexer
+from moc_tf.indexing.indexer import INDEXER_KIND
 from moc_tf.ranking import Ranker
 from moc_tf.training.run_directory import json_ready, write_text
 
@@ -164,5 +165,5 @@ _FOLDERS = ("data", "codes", "indexer")
 _CHECKSUMS: Mapping[str, Any] = {
     "data": lambda path: ServingData.load(path).sha256(),
     "codes": lambda path: CodeTable.load(path).sha256(),
-    "indexer": lambda path: artefact_sha256(path, "indexer"),
+    "indexer": lambda path: artefact_sha256(path, INDEXER_KIND),
 }

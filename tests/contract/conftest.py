@@ -37,6 +37,7 @@ from moc_tf.ranking import (
 from moc_tf.ranking.bag_embedding import BagEmbedding
 from moc_tf.ranking.compressed_interaction import CompressedInteraction
 from moc_tf.ranking.field_attention import FieldAttention
+from moc_tf.ranking.logit_mlp import LogitMLP
 from moc_tf.ranking.numeric_embedding import NumericEmbedding
 from moc_tf.ranking.tpu_embedding import TPUFieldEmbeddings
 from moc_tf.ranking.vector_adaptor import VectorAdaptor
@@ -109,6 +110,8 @@ LAYERS = {
     ),
     "FieldAttention": Example(lambda: FieldAttention(6, 2), numbers(FIELDS, DIM)),
     "FieldEmbeddings": Example(lambda: FieldEmbeddings([3, 7], 4, "ones"), ids(3, 7)),
+    "LogitMLP": Example(lambda: LogitMLP((5, 3)), numbers(4)),
+    "LogitMLP without hidden units": Example(lambda: LogitMLP(()), numbers(4)),
     "NGramCodeEmbedding": Example(
         lambda: NGramCodeEmbedding(3, 3, 4, "ngram", 2, 7, SPREAD, tables_per_code=2),
         ids(3, 3, 3, first=-1),
@@ -164,7 +167,7 @@ def ranker(name: str, fusion_name: str) -> keras.Model:
 def named_examples() -> dict[str, Example]:
     """Of all interactions and fusions by name, alone and in rankers."""
     found, of_interactions = {}, interactions.names()
-    of_fusions = sorted(fusion._FUSIONS)
+    of_fusions = fusion.names()
     fields, codes = numbers(FIELDS, DIM), numbers(NUM_CODES, DIM)
     for name in of_interactions:
         make = functools.partial(interaction, name)

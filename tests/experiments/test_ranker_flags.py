@@ -2,20 +2,20 @@
 
 import dataclasses
 
+from absl import flags
+
 from experiments import ranker_flags
-from moc_tf.ranking import fusion, interactions
-from moc_tf.ranking.optimizers import OPTIMIZERS
 from moc_tf.training import RankerConfig
-from moc_tf.training.distribution import DISTRIBUTIONS
-from moc_tf.training.precision import PRECISIONS
+from moc_tf.training.ranker_config import CHOICES
 
 
 def test_every_choice_is_offered():
-    assert sorted(interactions.names()) == ranker_flags.MODELS
-    assert sorted(fusion._FUSIONS) == ranker_flags.FUSIONS
-    assert sorted(OPTIMIZERS) == sorted(ranker_flags.OPTIMIZERS)
-    assert list(PRECISIONS) == ranker_flags.PRECISIONS
-    assert list(DISTRIBUTIONS) == ranker_flags.DISTRIBUTIONS
+    offered = {
+        flag.name: sorted(flags.FLAGS[flag.name].parser.enum_values)
+        for flag in ranker_flags._FLAGS
+        if isinstance(flags.FLAGS[flag.name].parser, flags.EnumParser)
+    }
+    assert offered == {name: sorted(known) for name, known in CHOICES.items()}
 
 
 def test_every_flag_is_a_setting():

@@ -40,12 +40,16 @@ def relu(x):
     return [max(value, 0.0) for value in x]
 
 
-def mlp(x, block, last=list):
-    """Of the Dense layers of a block, in the order in which they were made."""
-    *hidden, final = [tuple(map(array, dense.weights)) for dense in block._sublayers]
-    for kernel, bias in hidden:
-        x = relu(affine(x, kernel, bias))
-    return last(affine(x, *final))
+def mlp(x, block):
+    """ReLU layers: the Dense ones of a block, in the order in which they were made."""
+    for dense in block._sublayers:
+        x = relu(affine(x, *map(array, dense.weights)))
+    return x
+
+
+def logit_mlp(x, layer):
+    hidden = mlp(x, layer.hidden) if layer.hidden_units else x
+    return affine(hidden, *map(array, layer.output_unit.weights))[0]
 
 
 def concat(vectors):
@@ -74,9 +78,9 @@ def dcn_v2(layer, fields):
             kernel, bias = map(array, each.weights)
         x = cross(x0, x, kernel, bias)
     if layer.structure == "parallel":
-        joined = concat([x, mlp(x0, layer.mlp, relu)])
+        joined = concat([x, mlp(x0, layer.mlp)])
     else:
-        joined = mlp(x, layer.mlp, relu)
+        joined = mlp(x, layer.mlp)
     return affine(joined, *map(array, layer.output_unit.weights))[0]
 
 
@@ -85,7 +89,7 @@ def deepfm(layer, fields):
     for i in range(len(fields)):
         for j in range(i):
             pairs += dot(fields[i], fields[j])
-    return array(layer.bias) + pairs + mlp(concat(fields), layer.mlp)[0]
+    return array(layer.bias) + pairs + logit_mlp(concat(fields), layer.mlp)
 
 
 def attend(layer, fields):
@@ -126,7 +130,7 @@ def autoint_plus(layer, fields):
     for each in layer.attention:
         attended = attend(each, attended)
     explicit = affine(concat(attended), *map(array, layer.output_unit.weights))[0]
-    return explicit + mlp(concat(fields), layer.mlp)[0]
+    return explicit + logit_mlp(concat(fields), layer.mlp)
 
 
 def xdeepfm(layer, fields):
@@ -144,7 +148,7 @@ def xdeepfm(layer, fields):
         vectors = new
         sums += [sum(vector) for vector in vectors]
     explicit = dot(sums, array(layer.output_unit.kernel)[:, 0])
-    return explicit + mlp(concat(fields), layer.mlp)[0]
+    return explicit + logit_mlp(concat(fields), layer.mlp)
 
 
 def fmfm(layer, fields):
@@ -165,7 +169,7 @@ def products(fields):
 
 
 def ipnn(layer, fields):
-    return mlp(concat([*fields, products(fields)]), layer.mlp)[0]
+    return logit_mlp(concat([*fields, products(fields)]), layer.mlp)
 
 
 def dlrm(layer, fields):
@@ -173,7 +177,7 @@ def dlrm(layer, fields):
     if positions is None:
         positions = range(len(fields))
     joined = [fields[position] for position in positions]
-    return mlp(concat([*joined, products(fields)]), layer.mlp)[0]
+    return logit_mlp(concat([*joined, products(fields)]), layer.mlp)
 
 
 HIDDEN = (5, 4)

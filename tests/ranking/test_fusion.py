@@ -160,18 +160,24 @@ def test_a_model_with_it_saves_and_loads(name, tmp_path):
 
 @pytest.mark.parametrize("cls", [SelfGatingFusion, CrossAttentionFusion])
 def test_inputs_that_are_not_embeddings_raise(cls):
-    with pytest.raises(ValueError, match=r"\[batch, N, d\].*\(2, 12\)"):
+    with pytest.raises(ValueError, match=r"\[batch, F, d\].*\(2, 12\)"):
         cls()(tf.zeros([2, 12]))
-    with pytest.raises(ValueError, match=r"N and d known.*\(None, None, 4\)"):
+    with pytest.raises(ValueError, match=r"d known.*\(None, None, 4\)"):
         cls()(keras.Input(shape=(None, 4)))
 
 
 def test_sizes_below_one_raise():
-    with pytest.raises(ValueError, match=r"hidden_units.*Received: 0"):
+    with pytest.raises(
+        ValueError, match=r"hidden_units of ResidualFusion.*Received: 0"
+    ):
         ResidualFusion(hidden_units=0)
-    with pytest.raises(ValueError, match=r"num_heads.*Received: 0 and None"):
+    with pytest.raises(
+        ValueError, match=r"num_heads of CrossAttentionFusion.*Received: 0"
+    ):
         CrossAttentionFusion(0)
-    with pytest.raises(ValueError, match=r"key_dim.*Received: 2 and 0"):
+    with pytest.raises(
+        ValueError, match=r"key_dim of CrossAttentionFusion.*Received: 0"
+    ):
         CrossAttentionFusion(2, 0)
 
 

@@ -157,11 +157,28 @@ def test_bfloat16_gives_nearly_the_logits_of_float32(name):
         logits = twin(e)
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    assert logits.dtype == tf.bfloat16
+    assert logits.dtype == tf.float32
     assert all(weight.dtype == tf.float32 for weight in twin.weights)
     exact = layer(e).numpy()
     error = np.abs(logits.numpy().astype(np.float32) - exact)
     assert error.max() < 0.03 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_of_a_bfloat16_ranker_are_no_bfloat16s(name):
+    size = 2_000
+    schema = Schema((CategoricalFeature("user", size), CategoricalFeature("item", 50)))
+    rng = np.random.default_rng(0)
+    batch = {"user": np.arange(size), "item": rng.integers(0, 50, size)}
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = make_ranker(small(name), schema, embedding_dim=8)
+        with_random_weights(model, {key: ids[:1] for key, ids in batch.items()})
+        logits = model(batch).numpy()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    # Rounded to bfloat16 they would have about a thousand values at most.
+    assert len(np.unique(logits)) > 1_800
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,7 +19,7 @@ from moc_tf.training import (
     make_strategy,
     writes,
 )
-from moc_tf.training.distribution import DISTRIBUTIONS, agreed
+from moc_tf.training.distribution import DISTRIBUTIONS, agreed, fit_arguments
 from moc_tf.training.local_cluster import free_addresses
 
 EPOCHS = 3
@@ -120,9 +120,24 @@ def as_worker(folder):
     train(folder, "multi_worker", broken_off=True)
 
 
+def assert_no_row_comes_twice(strategy):
+    given = fit_arguments(strategy, lambda: tf.data.Dataset.range(1_000), 1_000)["x"]
+    coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
+    of_workers = coordinator.create_per_worker_dataset(
+        lambda: strategy.distribute_datasets_from_function(given)
+    )
+    rows = iter(of_workers)
+    step = tf.function(lambda rows: next(rows))
+    taken = [coordinator.schedule(step, (rows,)) for _ in range(40)]
+    coordinator.join()
+    assert len({int(row.fetch()) for row in taken}) == 40
+
+
 def as_servers(folder):
     for number in (1, 2):
-        assert writes(make_strategy("parameter_server", number))
+        strategy = make_strategy("parameter_server", number)
+        assert writes(strategy)
+        assert_no_row_comes_twice(strategy)
         train(folder / f"servers_{number}", "parameter_server", number)
 
 
