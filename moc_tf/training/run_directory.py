@@ -57,7 +57,8 @@ class RunDirectory:
         """
         config, result = self.path / "config.json", self.path / "result.json"
         if result.exists() or _read_json(config) != self._config:
-            for name in ("result.json", "config.json", "metrics.jsonl"):
+            names = ("result.json", "config.json", "metrics.jsonl", "serving.json")
+            for name in names:
                 (self.path / name).unlink(missing_ok=True)
             for folder in ("tensorboard", "progress", "checkpoint"):
                 shutil.rmtree(self.path / folder, ignore_errors=True)
