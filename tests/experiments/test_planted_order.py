@@ -12,7 +12,7 @@ the logit is nearly linear in it. From that follows:
 - Several codes of K values stand for vectors better than one of K does. The first
   level of residual codes is such a code, and the others come on top; slices of the
   centres of one code are centres of a product code, so the best `pq` has no more
-  distortion than it, nor has `opq`, for which `pq` is one choice of many. What the codes
+  distortion than it, nor has `opq`, for which `pq` is one choice of many. What codes
   stand for is a sum of one vector a code, and the logit is linear: tables can hold it.
 - Codes are functions of the vector, which is the factors and noise: no codes say more
   of a click than `true_factors`.
