@@ -48,9 +48,9 @@ ONE_CODE = ("vq", "me")
 SEVERAL_CODES = ("moc", "rq_vae", "rq_kmeans", "rq_gmm", "pq", "opq")
 CODES = (*ONE_CODE, *SEVERAL_CODES)
 WITH_MEANING = (*CODES, "adaptor", "true_factors")
-# Of AUC, for what is not above something else: the codes of `moc` gain 0.06 on all
-# rows, and 0.16 on those of new items.
-MARGIN = 0.025
+# How far something that adds nothing may seem to be above: less than half of what the
+# codes of `moc` gain on all rows, 0.06, and the one of `vq` on those of new items, 0.1.
+MARGIN = {"auc": 0.025, "auc_new_items": 0.05}
 
 
 def compared(methods, seeds, ranker, workdir, num_workers):
@@ -105,12 +105,12 @@ def gain(aucs):
 @pytest.mark.parametrize("metric", ["auc", "auc_new_items"])
 @pytest.mark.parametrize("control", WITHOUT_MEANING)
 def test_what_has_no_meaning_is_not_above_nothing(gain, control, metric):
-    assert gain(control, "none", metric).high < MARGIN
+    assert gain(control, "none", metric).high < MARGIN[metric]
 
 
 @pytest.mark.parametrize("metric", ["auc", "auc_new_items"])
 def test_repeating_a_code_adds_nothing(gain, metric):
-    assert gain("me", "vq", metric).high < MARGIN
+    assert gain("me", "vq", metric).high < MARGIN[metric]
 
 
 @pytest.mark.parametrize("method", WITH_MEANING)
@@ -130,11 +130,11 @@ def test_several_codes_are_above_one(gain, method, one_code):
 @pytest.mark.parametrize("method", CODES)
 def test_true_factors_are_above_all_codes(gain, method):
     assert gain("true_factors", method, "auc").low > 0
-    assert gain(method, "true_factors").high < MARGIN
+    assert gain("true_factors", method).mean > 0
 
 
 def test_vectors_say_no_more_than_true_factors(gain):
-    assert gain("adaptor", "true_factors").high < MARGIN
+    assert gain("adaptor", "true_factors").high < MARGIN["auc"]
 
 
 @pytest.fixture(scope="module")
