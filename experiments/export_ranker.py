@@ -15,7 +15,8 @@ unknown ids are served as values that training never saw.
 Signature `with_item_vectors`, where the run's method can encode in a graph: also
 `item_vector`, float32 [batch, X], from the encoder that the codes were made of. An item
 without codes gets those of its vector; a row of zeros says that it has none. Encoding
-costs a request that needs it some milliseconds.
+costs a request that needs it some milliseconds. The ranker of method `adaptor`, which
+has no codes, reads the vectors of new items as they come.
 
 Seconds for 12,000 items.
 """
@@ -29,7 +30,7 @@ _OUT = flags.DEFINE_string(
 _VECTORS = flags.DEFINE_bool(
     "vectors",
     None,
-    "Whether to write with_item_vectors; default: where the method can encode.",
+    "Whether to write with_item_vectors; default: where vectors are of use.",
 )
 
 

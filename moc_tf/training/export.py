@@ -19,7 +19,7 @@ from moc_tf.indexing import GraphEncoder, Indexer
 from moc_tf.ranking import Ranker
 from moc_tf.ranking.precision import built_in
 from moc_tf.training.run_directory import write_text
-from moc_tf.training.served_ranker import ServedRanker
+from moc_tf.training.served_ranker import ServedRanker, item_vector_of
 from moc_tf.training.serving_record import ServingRecord
 
 # Where TensorFlow leaves room for files of others in a SavedModel.
@@ -63,12 +63,12 @@ def export_run(
       run: the run's folder, as `Comparison` writes it.
       path: folder to write to; see `export_ranker`.
       vectors: whether to add the signature that takes item vectors; None adds it if
-        the method can encode in a graph.
+        the method can encode in a graph, or the ranker reads the vectors themselves.
 
     Raises:
       ExportError: if there is no run, it is not finished, what its ranker needs beside
-        the weights is missing or altered, or `vectors` is true and the method cannot
-        encode in a graph.
+        the weights is missing or altered, or `vectors` is true and its ranker can make
+        nothing of a vector.
     """
     run = Path(run)
     config = _finished_config(run)
@@ -76,21 +76,23 @@ def export_run(
         record = ServingRecord.read(run)
     except ValueError as error:
         raise ExportError(str(error)) from error
+    ranker = _trained(record, run)
     encoder, reason = None, "It was not asked for."
     if vectors is not False:
         try:
             encoder, reason = GraphEncoder(record.load_indexer()), ""
         except ValueError as error:
-            if vectors:
+            reason = "" if item_vector_of(ranker.schema) else str(error)
+            if vectors and reason:
                 raise ExportError(f"Item vectors cannot be served. {error}") from error
-            reason = str(error)
     written = _write(
-        _trained(record, run),
+        ranker,
         ServingData.load(record.data),
         path,
         record.load_table(),
         encoder,
         {"run": config},
+        takes_vectors=vectors is not False,
     )
     method, seed = config["method"], config["seed"]
     about = (
@@ -122,7 +124,7 @@ def export_ranker(
       path: folder to write to. An earlier export there is replaced; nothing else is.
       table: codes of the items, if the ranker reads codes.
       indexer: the one that made them, for codes of items that the table lacks; None
-        leaves `with_item_vectors` out.
+        leaves `with_item_vectors` out, unless the ranker reads the vectors themselves.
 
     Raises:
       ExportError: if `path` holds anything but an export.
@@ -140,10 +142,11 @@ def _write(
     table: CodeTable | None,
     encoder: GraphEncoder | None,
     about: Mapping[str, Any],
+    takes_vectors: bool = True,
 ) -> Export:
     target = Path(os.path.abspath(path))
     _check_replaceable(target)
-    served = ServedRanker(ranker, data, table, encoder)
+    served = ServedRanker(ranker, data, table, encoder, takes_vectors)
     partial = target.with_name(f".{target.name}.moc_tf-partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was broken off
     tf.saved_model.save(served, str(partial), signatures=served.functions)
@@ -173,7 +176,9 @@ def _write(
         path=target,
         about=f"a ranker of {[feature.name for feature in ranker.schema.features]}",
         signatures=signatures,
-        without_vectors="" if encoder else "No indexer was given.",
+        without_vectors=(
+            "" if "with_item_vectors" in signatures else "No indexer was given."
+        ),
         known={name: len(ids) for name, ids in known.items()},
         example={name: str(ids[0]) for name, ids in known.items() if len(ids)},
     )

@@ -7,12 +7,24 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf.code_table import CodeTable
+from moc_tf.data.dense_features import VectorFeature
+from moc_tf.data.schema import Schema
 from moc_tf.data.serving_data import ServingData
 from moc_tf.indexing import GraphEncoder
 from moc_tf.ranking import Ranker
 from moc_tf.ranking.row_lookup import RowLookup
 
 _USER = "user"
+_ITEM_VECTOR = "item_vector"
+
+
+def item_vector_of(schema: Schema) -> VectorFeature | None:
+    """The feature that is an item's raw vector, if a ranker of `schema` reads one.
+
+    It has the name of the input that brings the vectors of new items.
+    """
+    vectors = schema.of_kind(VectorFeature)
+    return next((f for f in vectors if f.name == _ITEM_VECTOR), None)
 
 
 class ServedRanker(tf.Module):
@@ -22,11 +34,14 @@ class ServedRanker(tf.Module):
     known of the items, before the ranker's own work.
 
     A user or item that is not known is served as training's unseen values are: by the
-    embedding of id 0, and by that of "no code". With an encoder there is a second
-    function, which takes vectors as well: an item without codes gets those of its
-    vector, computed inside the graph; its other features stay those of unseen values.
-    A vector that is all zeros, or not finite, counts as none given, and known items
-    keep the codes of the table whatever vector comes with them.
+    embedding of id 0, by that of "no code", and by the mean of training's vectors.
+
+    With an encoder, or for a ranker that reads the feature `item_vector`, there is a
+    second function, which takes vectors as well. An item without codes gets those of
+    its vector, computed inside the graph, and the ranker reads the vector of an item
+    that the data lack as it came; other features stay those of unseen values. A vector
+    that is all zeros, or not finite, counts as none given, and what is known of an item
+    stays, whatever vector comes with it.
 
     Args:
       ranker: trained.
@@ -34,11 +49,13 @@ class ServedRanker(tf.Module):
       table: codes of the items, if the ranker reads codes. Items of the table alone are
         known by their codes, and unseen in all else.
       encoder: from vectors to codes, of the indexer that made the table.
+      takes_vectors: whether to add the function that takes vectors, where the ranker
+        can make use of them.
 
     Attributes:
       functions: concrete functions by name of signature. `serving_default` takes
-        `user` and `item`, strings [batch]; `with_item_vectors`, if there is an encoder,
-        also `item_vector`, float32 [batch, X]. Both return `probability` and `logit`,
+        `user` and `item`, strings [batch]; `with_item_vectors`, if there is one, also
+        `item_vector`, float32 [batch, X]. Both return `probability` and `logit`,
         float32 [batch].
 
     Raises:
@@ -51,6 +68,7 @@ class ServedRanker(tf.Module):
         data: ServingData,
         table: CodeTable | None = None,
         encoder: GraphEncoder | None = None,
+        takes_vectors: bool = True,
     ):
         super().__init__(name="served_ranker")
         _check(ranker, data, table, encoder)
@@ -71,10 +89,12 @@ class ServedRanker(tf.Module):
             k: _constant(v) for k, v in features.items() if k not in integers
         }
         self._encoder = encoder
+        self._num_described = len(data.item_ids)  # the first rows
         ids = tf.TensorSpec([None], tf.string)
         self.functions = {"serving_default": self._function(ranker, user=ids, item=ids)}
-        if encoder is not None:
-            vectors = tf.TensorSpec([None, encoder.input_dim], tf.float32)
+        vector_dim = _vector_dim(ranker, encoder)
+        if takes_vectors and vector_dim is not None:
+            vectors = tf.TensorSpec([None, vector_dim], tf.float32)
             self.functions["with_item_vectors"] = self._function(
                 ranker, user=ids, item=ids, item_vector=vectors
             )
@@ -107,21 +127,39 @@ class ServedRanker(tf.Module):
         }
         features |= {name: tf.gather(v, rows) for name, v in self._others.items()}
         features[_USER] = tf.cast(self._users.lookup(user), tf.int32)
+        if item_vector is None:
+            return features
+        given = tf.reduce_all(tf.math.is_finite(item_vector), axis=1)
+        given &= tf.reduce_any(item_vector != 0, axis=1)
         codes = ranker.schema.codes
-        if item_vector is not None and self._encoder is not None and codes is not None:
-            features[codes.name] = _with_codes_of_new_items(
-                features[codes.name], item_vector, self._encoder
+        if self._encoder is not None and codes is not None:
+            known = features[codes.name]
+            features[codes.name] = _with_codes_of(
+                item_vector, given & (known[:, 0] < 0), known, self._encoder
             )
+        if item_vector_of(ranker.schema) is not None:
+            new = given & ((rows == 0) | (rows > self._num_described))
+            known = tf.cast(features[_ITEM_VECTOR], tf.float32)
+            features[_ITEM_VECTOR] = tf.where(new[:, tf.newaxis], item_vector, known)
         return features
 
 
-def _with_codes_of_new_items(
-    codes: tf.Tensor, vectors: tf.Tensor, encode: Callable[[tf.Tensor], tf.Tensor]
+def _vector_dim(ranker: Ranker, encoder: GraphEncoder | None) -> int | None:
+    """X of the vectors that say something of a new item; None if none do."""
+    feature = item_vector_of(ranker.schema)
+    if encoder is not None:
+        return encoder.input_dim
+    return None if feature is None else feature.dim
+
+
+def _with_codes_of(
+    vectors: tf.Tensor,
+    chosen: tf.Tensor,
+    codes: tf.Tensor,
+    encode: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
-    """`codes` [batch, N], rows of -1 replaced by the codes of their vectors, if any."""
-    given = tf.reduce_all(tf.math.is_finite(vectors), axis=1)
-    given &= tf.reduce_any(vectors != 0, axis=1)
-    new = tf.where((codes[:, 0] < 0) & given)
+    """`codes` [batch, N], those of the chosen rows replaced by their vectors' codes."""
+    new = tf.where(chosen)
 
     def encoded() -> tf.Tensor:
         found = encode(tf.gather_nd(vectors, new))
@@ -174,6 +212,13 @@ def _check(
         raise ValueError(
             "The indexer must be the one that made the ranker's codes. Received: one "
             f"of {encoder.codes_per_item} codes an item for the table {table}."
+        )
+    vector = item_vector_of(schema)
+    if encoder is not None and vector and encoder.input_dim != vector.dim:
+        raise ValueError(
+            "A request has one vector an item, for the indexer and for the ranker, so "
+            "both must read vectors of the same dimensions. Received: "
+            f"{encoder.input_dim} and {vector.dim}."
         )
     told = {_USER, *data.item_features, *([schema.codes.name] if schema.codes else [])}
     if untold := sorted(schema.example_batch().keys() - told):
