@@ -89,12 +89,14 @@ def test_an_unfinished_run_of_the_same_configuration_keeps_what_it_has(tmp_path,
     train(model, directory)
     directory.progress.mkdir()
     (directory.progress / "state").write_text("it")
+    (tmp_path / "serving.json").write_text("{}")
     RunDirectory(tmp_path, CONFIG).start()
     assert (directory.progress / "state").read_text() == "it"
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 3
     RunDirectory(tmp_path, {**CONFIG, "seed": 1}).start()
     assert not directory.progress.exists()
     assert not (tmp_path / "metrics.jsonl").exists()
+    assert not (tmp_path / "serving.json").exists()
 
 
 def test_an_epoch_done_again_replaces_its_line_and_those_after_it(tmp_path, model):
