@@ -34,7 +34,7 @@ def test_an_item_may_have_64_codes():
 def test_a_codebook_may_have_8192_codes():
     vectors = random_vectors(20_000, 16)
     indexer = make_indexer(
-        "moc", num_codebooks=3, codebook_size=8192, hidden_units=(32,), epochs=2
+        "moc", num_codebooks=3, codebook_size=8192, hidden_units=(32,), epochs=5
     )
     codes = indexer.fit(vectors).encode(vectors)
     assert codes.max() > 8000
