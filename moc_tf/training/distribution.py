@@ -193,8 +193,9 @@ def _parameter_server(num_workers: int) -> tf.distribute.Strategy:
     addresses = free_addresses(num_workers + 1)
     cluster = tf.train.ClusterSpec({"worker": addresses[1:], "ps": addresses[:1]})
     settings = tf.compat.v1.ConfigProto()
-    # With fewer threads, a worker that waits for a variable can block all others.
-    settings.inter_op_parallelism_threads = max(os.cpu_count() or 1, num_workers + 2)
+    # Waiting holds a thread: of a variable, of the next batch, of Python's lock. With
+    # few of them, all can come to wait for one another on a busy machine.
+    settings.inter_op_parallelism_threads = 16 + 4 * num_workers
     for job in cluster.jobs:
         for index in range(cluster.num_tasks(job)):
             server = tf.distribute.Server(cluster, job, index, config=settings)
