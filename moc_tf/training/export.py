@@ -116,7 +116,8 @@ def export_ranker(
     Both return `probability` and `logit`, float32 [batch].
 
     Everything is written to a folder beside `path` and then renamed, so that a server
-    finds the whole or nothing. One writer at a time.
+    finds the whole or nothing; while one export replaces another, for a moment nothing.
+    One writer at a time.
 
     Args:
       ranker: trained.
