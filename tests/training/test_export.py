@@ -1,9 +1,7 @@
 """Finished runs as SavedModels that take raw ids."""
 
-import dataclasses
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -11,21 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from moc_tf.data import label_parts, split_by_time
 from moc_tf.ranking import Ranker
-from moc_tf.training import (
-    Comparison,
-    ExportError,
-    Method,
-    RankerConfig,
-    RunDirectory,
-    export_run,
-)
-from moc_tf.training.method_codes import MethodCodes
+from moc_tf.training import ExportError, export_run
 from moc_tf.training.serving_record import ServingRecord
 
 ROOT = pathlib.Path(__file__).parents[2]
-ROWS = 200  # of the test part, whose probabilities are compared
+
+
 # Run where moc_tf cannot be imported.
 ALONE = """
 import importlib.util, sys
@@ -46,82 +36,6 @@ np.savez(
     one=signatures["serving_default"](**one)["probability"],
 )
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Runs:
-    """Finished runs, with what the training process said at their end.
-
-    Attributes:
-      workdir: of the comparison, not where it was while it ran.
-      users: raw ids of the first rows of the test part.
-      items: the same.
-      logits: by method, of these rows.
-    """
-
-    workdir: pathlib.Path
-    users: np.ndarray
-    items: np.ndarray
-    logits: dict[str, np.ndarray]
-
-    def folder(self, method):
-        (path,) = self.workdir.glob(f"runs/deepfm/{method}-*/*/seed-3-*")
-        return path
-
-
-@pytest.fixture(scope="module")
-def runs(data, planted, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("export")
-    logits = {}
-    finish = RunDirectory.finish
-    table_of = {}
-
-    table = MethodCodes.table
-
-    def watched(self, method, seed):
-        table_of[method.name] = found = table(self, method, seed)
-        return found
-
-    def finish_and_predict(self, model, result):
-        name = result["row"]["method"]
-        batches = data.batches(data.test, ROWS, table_of[name])
-        logits[name] = model(next(iter(batches))).numpy()
-        finish(self, model, result)
-
-    comparison = Comparison(
-        "test",
-        data,
-        planted.vectors,
-        [Method("none", 0), Method("moc", 2)],
-        [3],
-        RankerConfig(
-            model="deepfm",
-            hidden_units=(8,),
-            batch_size=1024,
-            max_epochs=2,
-            embedding_dim=4,
-            hidden_share=0.1,
-            learning_rate=0.02,
-        ),
-        {"codebook_size": 16, "hidden_units": (16,), "epochs": 2},
-        folder / "before",
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MethodCodes, "table", watched)
-        patch.setattr(RunDirectory, "finish", finish_and_predict)
-        assert len(list(comparison.run())) == 2
-    (folder / "before").rename(folder / "moved")
-    parts = label_parts(
-        planted.interactions, split_by_time(planted.interactions), "rating", 0
-    )
-    test = parts[2]
-    return Runs(folder / "moved", test.user_ids[:ROWS], test.item_ids[:ROWS], logits)
-
-
-@pytest.fixture(scope="module")
-def exported(runs):
-    """The run of `moc`, exported in this process."""
-    return export_run(runs.folder("moc"), runs.workdir / "exports/moc")
 
 
 def served(path, signature="serving_default", **columns):
@@ -262,70 +176,3 @@ def test_the_model_alone_is_saved_and_described(exported, ranker):
         for name, _ in tf.train.list_variables(f"{exported.path}/variables/variables")
     ]
     assert not [name for name in names if "optimizer" in name or "keras" in name]
-
-
-def test_a_foreign_folder_is_refused_and_an_earlier_export_replaced(
-    runs, exported, tmp_path, monkeypatch
-):
-    run = runs.folder("none")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/notes.txt").write_text("mine")
-    with pytest.raises(ExportError, match=r"holds no export.*'notes.txt'"):
-        export_run(run, tmp_path / "mine")
-    with pytest.raises(ExportError, match="is a file"):
-        export_run(run, tmp_path / "mine/notes.txt")
-    out = tmp_path / "out"
-    shutil.copytree(exported.path, out)
-
-    def fail(served, path, **_):
-        pathlib.Path(path).mkdir()
-        raise OSError("disk full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("tensorflow.saved_model.save", fail)
-        with pytest.raises(OSError, match="disk full"):
-            export_run(run, out)
-    assert "with_item_vectors" in tf.saved_model.load(str(out)).signatures
-    export_run(run, out)
-    assert list(tf.saved_model.load(str(out)).signatures) == ["serving_default"]
-    assert {path.name for path in tmp_path.iterdir()} == {"mine", "out"}
-
-
-@pytest.fixture
-def copied(runs, tmp_path):
-    """A copy of the working folder, to damage, and the run of `moc` in it."""
-    shutil.copytree(runs.workdir, tmp_path / "copy")
-    return tmp_path / "copy" / runs.folder("moc").relative_to(runs.workdir)
-
-
-def test_what_a_run_lacks_is_said_in_a_sentence(copied, tmp_path):
-    def refused(match):
-        with pytest.raises(ExportError, match=match):
-            export_run(copied, tmp_path / "out")
-        assert not (tmp_path / "out").exists()
-
-    table = ServingRecord.read(copied).load_table()
-    codes = ServingRecord.read(copied).codes
-    table.shuffled(1).save(codes)
-    refused(r"no longer holds what the ranker")
-    shutil.rmtree(codes)
-    refused(r"cannot be read from .*codes/moc-2/seed-3-")
-    table.save(codes)
-    shutil.rmtree(copied / "checkpoint")
-    refused(r"weights in .*checkpoint cannot be read")
-    (copied / "serving.json").unlink()
-    refused(r"has no serving.json that can be read")
-    (copied / "result.json").unlink()
-    refused(r"is not finished: it has no result.json")
-    (copied / "config.json").unlink()
-    refused(r"is not the folder of a run")
-
-
-def test_codes_that_tell_nothing_of_new_items_are_not_encoded(runs):
-    record = ServingRecord.read(runs.folder("moc"))
-    shuffled = dataclasses.replace(record, shuffled_seed=5)
-    assert shuffled.load_table() == record.load_table().shuffled(5)
-    with pytest.raises(ValueError, match="dealt out to other items"):
-        shuffled.load_indexer()
-    with pytest.raises(ValueError, match="indexer that made it is not known"):
-        dataclasses.replace(record, indexer=None).load_indexer()
