@@ -52,11 +52,13 @@ class AutoIntPlus(keras.layers.Layer):
         super().__init__(**kwargs)
         depth = layer_checks.integer(self, "num_attention_layers", num_attention_layers)
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
+        precision = self.dtype_policy.name
         self.attention = [
-            FieldAttention(attention_dim, num_heads) for _ in range(depth)
+            FieldAttention(attention_dim, num_heads, dtype=precision)
+            for _ in range(depth)
         ]
         self.output_unit = logit_unit()
-        self.mlp = LogitMLP(self.hidden_units)
+        self.mlp = LogitMLP(self.hidden_units, dtype=precision)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""

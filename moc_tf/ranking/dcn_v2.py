@@ -8,7 +8,7 @@ import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.ranking import layer_checks
-from moc_tf.ranking.logit_mlp import logit_unit
+from moc_tf.ranking.logit_mlp import logit_unit, relu_layers
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -65,8 +65,11 @@ class DCNv2(keras.layers.Layer):
         )
         self.structure = structure
         self.projection_dim = projection_dim
-        self.cross = [tfrs.layers.dcn.Cross(projection_dim) for _ in range(depth)]
-        self.mlp = tfrs.layers.blocks.MLP(self.hidden_units, final_activation="relu")
+        precision = self.dtype_policy.name
+        self.cross = [
+            tfrs.layers.dcn.Cross(projection_dim, dtype=precision) for _ in range(depth)
+        ]
+        self.mlp = relu_layers(self.hidden_units, precision)
         self.output_unit = logit_unit()
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:

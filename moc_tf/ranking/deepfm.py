@@ -40,7 +40,7 @@ class DeepFM(keras.layers.Layer):
     def __init__(self, hidden_units: Sequence[int] = (256, 128, 64), **kwargs: Any):
         super().__init__(**kwargs)
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
-        self.mlp = LogitMLP(self.hidden_units)
+        self.mlp = LogitMLP(self.hidden_units, dtype=self.dtype_policy.name)
 
     def build(self, input_shape: Any) -> None:
         """Creates w_0."""

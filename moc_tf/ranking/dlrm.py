@@ -58,7 +58,7 @@ class DLRM(keras.layers.Layer):
             )
         self.joined_fields = joined_fields
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
-        self.mlp = LogitMLP(self.hidden_units)
+        self.mlp = LogitMLP(self.hidden_units, dtype=self.dtype_policy.name)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
+from moc_tf.ranking.precision import built_in
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -32,9 +33,7 @@ class LogitMLP(keras.layers.Layer):
         self.hidden_units = tuple(hidden_units)
         self.hidden: Any = None
         if self.hidden_units:
-            self.hidden = tfrs.layers.blocks.MLP(
-                self.hidden_units, final_activation="relu"
-            )
+            self.hidden = relu_layers(self.hidden_units, self.dtype_policy.name)
         self.output_unit = logit_unit()
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -45,6 +44,12 @@ class LogitMLP(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {**super().get_config(), "hidden_units": list(self.hidden_units)}
+
+
+def relu_layers(units: Sequence[int], precision: str) -> keras.layers.Layer:
+    """TFRS' MLP of ReLU layers, which hands no precision on to them by itself."""
+    with built_in(precision):
+        return tfrs.layers.blocks.MLP(units, final_activation="relu")
 
 
 def logit_unit(use_bias: bool = True) -> keras.layers.Dense:

@@ -25,3 +25,19 @@ def built_in(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.mixed_precision.set_global_policy(before)
+
+
+def check_same(layer: keras.layers.Layer, precision: str, what: str) -> None:
+    """Raises ValueError if `layer` was made for another precision than its model's.
+
+    Args:
+      layer: part of a model, which the user may have made.
+      precision: what the model computes in, such as one of `PRECISIONS`.
+      what: the part, for the error message, such as "interaction".
+    """
+    if layer.dtype_policy.name != precision:
+        raise ValueError(
+            f"The {what} must compute in what its ranker computes in, {precision!r}. "
+            f"Received: {type(layer).__name__} of dtype {layer.dtype_policy.name!r}. "
+            f"Make it with dtype={precision!r}, or give its name."
+        )

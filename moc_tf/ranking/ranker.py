@@ -10,7 +10,7 @@ from moc_tf._keras import keras
 from moc_tf.data.schema import Schema
 from moc_tf.global_batch import global_mean
 from moc_tf.ranking import interactions
-from moc_tf.ranking.precision import built_in
+from moc_tf.ranking.precision import built_in, check_same
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
 
 
@@ -44,6 +44,8 @@ class Ranker(tfrs.Model):
         of code sequences; see `moc_tf.ranking.code_embedding.get`.
       code_tables: "trained", or "frozen": the code embeddings stay as they are, which
         makes sense after `start_from_codebooks`. Linear weights are always trained.
+      dtype: what it computes in, such as "mixed_bfloat16"; None is Keras' own policy.
+        Layers that are given, as interaction or fusion, must be of the same.
 
     Attributes:
       embeddings: `SchemaEmbeddings`, which holds the tables and the fusion.
@@ -60,7 +62,8 @@ class Ranker(tfrs.Model):
       Logits, float32 [batch].
 
     Raises:
-      ValueError: if a feature, or in training the label, is missing.
+      ValueError: if a feature, or in training the label, is missing, or a layer that
+        is given is of another dtype.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Ranker(tfrs.Model):
     ):
         # Half precision would round numbers and vectors before they are standardised.
         super().__init__(autocast=False, **kwargs)
+        precision = self.dtype_policy.name
         self.schema = schema
         self.embeddings = SchemaEmbeddings(
             schema,
@@ -86,9 +90,12 @@ class Ranker(tfrs.Model):
             embedding_l2,
             code_embedding,
             code_tables,
+            dtype=precision,
             name="embeddings",
         )
-        self.interaction = interactions.get(interaction)
+        with built_in(precision):
+            self.interaction = interactions.get(interaction)
+        check_same(self.interaction, precision, "interaction")
         self.linear = None
         linear_schema = schema.without_vectors()
         if linear_schema and getattr(self.interaction, "linear_term", False):
@@ -102,12 +109,13 @@ class Ranker(tfrs.Model):
                 dtype="float32",  # one number each: nothing to gain, bits to lose
                 name="linear",
             )
-        self.task = tfrs.tasks.Ranking(
-            loss=keras.losses.BinaryCrossentropy(
-                from_logits=True, reduction=keras.losses.Reduction.NONE
-            ),
-            loss_metrics=[keras.metrics.Mean(name="logloss")],
-        )
+        with built_in("float32"):
+            self.task = tfrs.tasks.Ranking(
+                loss=keras.losses.BinaryCrossentropy(
+                    from_logits=True, reduction=keras.losses.Reduction.NONE
+                ),
+                loss_metrics=[keras.metrics.Mean(name="logloss")],
+            )
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the weights; the schema alone tells their shapes."""

@@ -20,6 +20,7 @@ from moc_tf.ranking import fusion as fusions
 from moc_tf.ranking.bag_embedding import BagEmbedding
 from moc_tf.ranking.embeddings import FieldEmbeddings
 from moc_tf.ranking.numeric_embedding import NumericEmbedding
+from moc_tf.ranking.precision import check_same
 from moc_tf.ranking.vector_adaptor import VectorAdaptor
 
 CODE_TABLES = ("trained", "frozen")
@@ -66,7 +67,7 @@ class SchemaEmbeddings(keras.layers.Layer):
       float32 [batch, schema.num_fields, embedding_dim].
 
     Raises:
-      ValueError: if a feature is missing.
+      ValueError: if a feature is missing, or the fusion is a layer of another dtype.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 name="fields",
             )
         self.fusion = fusions.get(fusion if schema.fused else "none", dtype=precision)
+        check_same(self.fusion, precision, "fusion")
         self.codes: Any = None
         if schema.codes:
             self.codes = code_embeddings.get(

@@ -46,9 +46,10 @@ class XDeepFM(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
-        self.cin = CompressedInteraction(cin_units, name="cin")
+        precision = self.dtype_policy.name
+        self.cin = CompressedInteraction(cin_units, dtype=precision, name="cin")
         self.output_unit = logit_unit(use_bias=False)
-        self.mlp = LogitMLP(self.hidden_units)
+        self.mlp = LogitMLP(self.hidden_units, dtype=precision)
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Logits of `embeddings`."""
