@@ -19,6 +19,15 @@ class BottleneckFusion(keras.layers.Layer, abc.ABC):
     Args:
       hidden_units: rows of W_down; None is a quarter of N * d, and at least 1.
       activation: phi, by name or as a function; None is the identity.
+
+    Call arguments:
+      embeddings: float32 [batch, N, d], with N and d known.
+
+    Returns:
+      float32 [batch, N, d].
+
+    Raises:
+      ValueError: if `embeddings` have another shape.
     """
 
     _up_activation: str | None = None
@@ -87,20 +96,10 @@ class SelfGatingFusion(BottleneckFusion):
     Recommendation", arXiv:2410.09560. Equation 8 has no phi (`activation=None`);
     Figure 6 draws one, and ReLU is our default. As in the equation, there are no
     biases: the gate of an all-zero e is one half. The paper does not tell the width of
-    the bottleneck. Parameters: 2 * N * d * hidden_units.
+    the bottleneck.
 
     Args:
-      hidden_units: rows of W_down; None is a quarter of N * d, and at least 1.
-      activation: phi, by name or as a function; None is the identity.
-
-    Call arguments:
-      embeddings: float32 [batch, N, d], with N and d known.
-
-    Returns:
-      float32 [batch, N, d].
-
-    Raises:
-      ValueError: if `embeddings` have another shape.
+      See `BottleneckFusion`, also for shapes, errors and number of parameters.
     """
 
     _up_activation = "sigmoid"
@@ -118,21 +117,10 @@ class ResidualFusion(BottleneckFusion):
         output = e + W_up phi(W_down e), split back into N embeddings
 
     An ablation of ours: it mixes as `SelfGatingFusion` does, with as many parameters,
-    but can also move an embedding to where a gate cannot scale it. Parameters:
-    2 * N * d * hidden_units.
+    but can also move an embedding to where a gate cannot scale it.
 
     Args:
-      hidden_units: rows of W_down; None is a quarter of N * d, and at least 1.
-      activation: phi, by name or as a function; None is the identity.
-
-    Call arguments:
-      embeddings: float32 [batch, N, d], with N and d known.
-
-    Returns:
-      float32 [batch, N, d].
-
-    Raises:
-      ValueError: if `embeddings` have another shape.
+      See `BottleneckFusion`, also for shapes, errors and number of parameters.
     """
 
     def _combine(self, e: tf.Tensor, mixed: tf.Tensor) -> tf.Tensor:
@@ -150,20 +138,10 @@ class ConcatMLPFusion(BottleneckFusion):
     An ablation: all that reaches the ranker has passed the bottleneck. How the MLP of
     an ablation should look is our choice: one hidden layer of the width that
     `SelfGatingFusion` has, no biases, and a linear output, so that both have the same
-    weights and differ by the gate alone. Parameters: 2 * N * d * hidden_units.
+    weights and differ by the gate alone.
 
     Args:
-      hidden_units: rows of W_down; None is a quarter of N * d, and at least 1.
-      activation: phi, by name or as a function; None is the identity.
-
-    Call arguments:
-      embeddings: float32 [batch, N, d], with N and d known.
-
-    Returns:
-      float32 [batch, N, d].
-
-    Raises:
-      ValueError: if `embeddings` have another shape.
+      See `BottleneckFusion`, also for shapes, errors and number of parameters.
     """
 
     def _combine(self, e: tf.Tensor, mixed: tf.Tensor) -> tf.Tensor:
