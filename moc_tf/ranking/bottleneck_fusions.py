@@ -39,9 +39,9 @@ class BottleneckFusion(keras.layers.Layer, abc.ABC):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if hidden_units is not None:
-            hidden_units = layer_checks.integer(self, "hidden_units", hidden_units)
-        self.hidden_units = hidden_units
+        self.hidden_units = layer_checks.optional_integer(
+            self, "hidden_units", hidden_units
+        )
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: Any) -> None:

@@ -41,9 +41,7 @@ class CrossAttentionFusion(keras.layers.Layer):
     def __init__(self, num_heads: int = 1, key_dim: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_heads = layer_checks.integer(self, "num_heads", num_heads)
-        if key_dim is not None:
-            key_dim = layer_checks.integer(self, "key_dim", key_dim)
-        self.key_dim = key_dim
+        self.key_dim = layer_checks.optional_integer(self, "key_dim", key_dim)
 
     def build(self, input_shape: Any) -> None:
         """Creates the attention."""

@@ -57,17 +57,18 @@ class DCNv2(keras.layers.Layer):
                 "structure of DCNv2 must be 'parallel' or 'stacked'. "
                 f"Received: {structure!r}."
             )
-        if projection_dim is not None:
-            layer_checks.integer(self, "projection_dim", projection_dim)
         depth = layer_checks.integer(self, "num_cross_layers", num_cross_layers)
         self.hidden_units = layer_checks.integers(
             self, "hidden_units", hidden_units, length=1
         )
         self.structure = structure
-        self.projection_dim = projection_dim
+        self.projection_dim = layer_checks.optional_integer(
+            self, "projection_dim", projection_dim
+        )
         precision = self.dtype_policy.name
         self.cross = [
-            tfrs.layers.dcn.Cross(projection_dim, dtype=precision) for _ in range(depth)
+            tfrs.layers.dcn.Cross(self.projection_dim, dtype=precision)
+            for _ in range(depth)
         ]
         self.mlp = relu_layers(self.hidden_units, precision)
         self.output_unit = logit_unit()

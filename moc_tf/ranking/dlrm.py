@@ -52,11 +52,9 @@ class DLRM(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if joined_fields is not None:
-            joined_fields = layer_checks.integers(
-                self, "joined_fields", joined_fields, least=0
-            )
-        self.joined_fields = joined_fields
+        self.joined_fields = layer_checks.optional_integers(
+            self, "joined_fields", joined_fields, least=0
+        )
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
         self.mlp = LogitMLP(self.hidden_units, dtype=self.dtype_policy.name)
 

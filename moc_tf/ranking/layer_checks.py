@@ -8,28 +8,43 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 
+_OR_NONE = ", or None"
 
-def integer(layer: keras.layers.Layer, name: str, value: Any) -> int:
+
+def integer(
+    layer: keras.layers.Layer, name: str, value: Any, otherwise: str = ""
+) -> int:
     """`value` as an int.
 
     Args:
       layer: whose option it is, for the error message.
       name: of the option.
       value: what was given.
+      otherwise: what else the option may be, for the error message.
 
     Raises:
       ValueError: if it is no integer of at least 1.
     """
     if not _is_integer(value, 1):
         raise ValueError(
-            f"{name} of {type(layer).__name__} must be an integer of at least 1. "
-            f"Received: {value!r}."
+            f"{name} of {type(layer).__name__} must be an integer of at least "
+            f"1{otherwise}. Received: {value!r}."
         )
     return int(value)
 
 
+def optional_integer(layer: keras.layers.Layer, name: str, value: Any) -> int | None:
+    """`value` as `integer` has it, or None; the error message says that it may be."""
+    return None if value is None else integer(layer, name, value, _OR_NONE)
+
+
 def integers(
-    layer: keras.layers.Layer, name: str, value: Any, least: int = 1, length: int = 0
+    layer: keras.layers.Layer,
+    name: str,
+    value: Any,
+    least: int = 1,
+    length: int = 0,
+    otherwise: str = "",
 ) -> tuple[int, ...]:
     """`value` as a tuple of ints.
 
@@ -39,6 +54,7 @@ def integers(
       value: what was given.
       least: what each must be at least.
       length: how many there must be at least.
+      otherwise: what else the option may be, for the error message.
 
     Raises:
       ValueError: if it is no sequence of such integers.
@@ -50,9 +66,18 @@ def integers(
     ):
         raise ValueError(
             f"{name} of {type(layer).__name__} must be a sequence of at least {length} "
-            f"integers, each at least {least}. Received: {value!r}."
+            f"integers, each at least {least}{otherwise}. Received: {value!r}."
         )
     return tuple(int(each) for each in value)
+
+
+def optional_integers(
+    layer: keras.layers.Layer, name: str, value: Any, least: int = 1
+) -> tuple[int, ...] | None:
+    """`value` as `integers` has it, or None; the error message says that it may be."""
+    if value is None:
+        return None
+    return integers(layer, name, value, least, otherwise=_OR_NONE)
 
 
 def fields(

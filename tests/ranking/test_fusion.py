@@ -168,7 +168,7 @@ def test_inputs_that_are_not_embeddings_raise(cls):
 
 def test_sizes_below_one_raise():
     with pytest.raises(
-        ValueError, match=r"hidden_units of ResidualFusion.*Received: 0"
+        ValueError, match=r"hidden_units of ResidualFusion.*1, or None\. Received: 0"
     ):
         ResidualFusion(hidden_units=0)
     with pytest.raises(
@@ -176,7 +176,7 @@ def test_sizes_below_one_raise():
     ):
         CrossAttentionFusion(0)
     with pytest.raises(
-        ValueError, match=r"key_dim of CrossAttentionFusion.*Received: 0"
+        ValueError, match=r"key_dim of CrossAttentionFusion.*1, or None\. Received: 0"
     ):
         CrossAttentionFusion(2, 0)
 
