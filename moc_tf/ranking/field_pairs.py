@@ -26,8 +26,9 @@ def inner_products(embeddings: tf.Tensor) -> tf.Tensor:
     """Inner product of the embeddings of each pair of fields.
 
     The numbers of TFRS' `DotInteraction`, in its order: (1, 0), (2, 0), (2, 1), ...
-    That layer picks them by a mask over the batch, which costs up to half as much again
-    and does not compile under XLA for every number of fields; here places are known.
+    That layer picks them by a mask over the batch, in which it has to look for what is
+    true, and does not compile under XLA for every number of fields; here places are
+    known.
 
     Args:
       embeddings: floats [batch, F, d], F and d known.
