@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.global_batch import global_mean
+from moc_tf.ranking import layer_checks
 from moc_tf.ranking.embeddings import FieldEmbeddings
 
 _POOLINGS = {
@@ -59,10 +60,7 @@ class BagEmbedding(FieldEmbeddings):
         embedding_l2: float = 0.0,
         **kwargs: Any,
     ):
-        if vocabulary_size < 1:
-            raise ValueError(
-                f"vocabulary_size must be at least 1. Received: {vocabulary_size}."
-            )
+        vocabulary_size = layer_checks.integer(self, "vocabulary_size", vocabulary_size)
         if pooling not in _POOLINGS:
             raise ValueError(
                 f"pooling must be one of {sorted(_POOLINGS)}. Received: {pooling!r}."

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf._keras import keras
+from moc_tf.ranking import layer_checks
 from moc_tf.ranking.embeddings import FieldEmbeddings
 
 SCHEMES = ("unigram", "ngram", "prefix")
@@ -143,15 +144,14 @@ class NGramCodeEmbedding(FieldEmbeddings):
         tables_per_code: int = 1,
         **kwargs: Any,
     ):
-        for name, value in (
-            ("num_codebooks", num_codebooks),
-            ("codebook_size", codebook_size),
-            ("ngram_size", ngram_size),
-            ("num_buckets", num_buckets),
-            ("tables_per_code", tables_per_code),
-        ):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1. Received: {value}.")
+        layer_checks.sizes(
+            self,
+            num_codebooks=num_codebooks,
+            codebook_size=codebook_size,
+            ngram_size=ngram_size,
+            num_buckets=num_buckets,
+            tables_per_code=tables_per_code,
+        )
         if scheme not in SCHEMES:
             raise ValueError(
                 f"scheme must be one of {list(SCHEMES)}. Received: {scheme!r}."

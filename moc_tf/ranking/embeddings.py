@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf._keras import keras
+from moc_tf.ranking import layer_checks
 
 # Small, so that a row which training never reached says next to nothing.
 INITIAL_STDDEV = 0.01
@@ -62,11 +63,7 @@ class FieldEmbeddings(keras.layers.Layer):
                 "vocabulary_sizes must hold at least one field, each of at least one "
                 f"id. Received: {list(self.vocabulary_sizes)}."
             )
-        if embedding_dim < 1:
-            raise ValueError(
-                f"embedding_dim must be at least 1. Received: {embedding_dim}."
-            )
-        self.embedding_dim = embedding_dim
+        self.embedding_dim = layer_checks.integer(self, "embedding_dim", embedding_dim)
         self.embeddings_initializer = keras.initializers.get(
             keras.initializers.RandomNormal(stddev=INITIAL_STDDEV)
             if embeddings_initializer is None
@@ -192,11 +189,12 @@ class SemanticIdEmbedding(FieldEmbeddings):
         tables_per_code: int = 1,
         **kwargs: Any,
     ):
-        if min(num_codebooks, codebook_size, tables_per_code) < 1:
-            raise ValueError(
-                "num_codebooks, codebook_size and tables_per_code must be at least 1. "
-                f"Received: {num_codebooks}, {codebook_size} and {tables_per_code}."
-            )
+        layer_checks.sizes(
+            self,
+            num_codebooks=num_codebooks,
+            codebook_size=codebook_size,
+            tables_per_code=tables_per_code,
+        )
         super().__init__(
             [codebook_size + 1] * (num_codebooks * tables_per_code),
             embedding_dim,

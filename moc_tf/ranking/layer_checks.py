@@ -1,4 +1,4 @@
-"""Checks of what interactions and fusions are made with and built for."""
+"""Checks of what the layers of rankers are made with and built for."""
 
 import numbers
 from collections.abc import Sequence
@@ -31,6 +31,12 @@ def integer(
             f"1{otherwise}. Received: {value!r}."
         )
     return int(value)
+
+
+def sizes(layer: keras.layers.Layer, **values: Any) -> None:
+    """Raises ValueError unless each of `values`, by name, is as `integer` has it."""
+    for name, value in values.items():
+        integer(layer, name, value)
 
 
 def optional_integer(layer: keras.layers.Layer, name: str, value: Any) -> int | None:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.data.dense_features import NumericFeature
+from moc_tf.ranking import layer_checks
 from moc_tf.ranking.embeddings import INITIAL_STDDEV
 
 
@@ -57,12 +58,8 @@ class NumericEmbedding(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if not features:
             raise ValueError("features must hold at least one. Received: none.")
-        if embedding_dim < 1:
-            raise ValueError(
-                f"embedding_dim must be at least 1. Received: {embedding_dim}."
-            )
         self.features = tuple(features)
-        self.embedding_dim = embedding_dim
+        self.embedding_dim = layer_checks.integer(self, "embedding_dim", embedding_dim)
         self.embeddings_initializer = keras.initializers.get(
             keras.initializers.RandomNormal(stddev=INITIAL_STDDEV)
             if embeddings_initializer is None

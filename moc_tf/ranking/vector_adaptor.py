@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf._keras import keras
+from moc_tf.ranking import layer_checks
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
@@ -56,17 +57,13 @@ class VectorAdaptor(keras.layers.Layer):
     ):
         # Half precision would round the vectors before they are centred.
         super().__init__(autocast=False, **kwargs)
-        sizes = (num_fields, embedding_dim, 1 if hidden_units is None else hidden_units)
-        if min(sizes) < 1:
-            raise ValueError(
-                "num_fields, embedding_dim and hidden_units must be at least 1. "
-                f"Received: {num_fields}, {embedding_dim} and {hidden_units}."
-            )
         if not scale > 0:
             raise ValueError(f"scale must be above 0. Received: {scale}.")
-        self.num_fields = num_fields
-        self.embedding_dim = embedding_dim
-        self.hidden_units = hidden_units
+        self.num_fields = layer_checks.integer(self, "num_fields", num_fields)
+        self.embedding_dim = layer_checks.integer(self, "embedding_dim", embedding_dim)
+        self.hidden_units = layer_checks.optional_integer(
+            self, "hidden_units", hidden_units
+        )
         self.mean = tuple(mean)
         self.scale = scale
 

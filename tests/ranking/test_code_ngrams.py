@@ -181,9 +181,12 @@ def test_a_code_outside_its_codebook_raises_and_is_not_hashed(code):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"ngram_size": 0}, "ngram_size must be at least 1. Received: 0"),
-        ({"num_buckets": 0}, "num_buckets must be at least 1. Received: 0"),
-        ({"num_codebooks": 0}, "num_codebooks must be at least 1. Received: 0"),
+        ({"ngram_size": 0}, "ngram_size of NGram.*at least 1. Received: 0"),
+        ({"num_buckets": 0}, "num_buckets of .*at least 1. Received: 0"),
+        ({"num_codebooks": 0}, "num_codebooks of .*at least 1. Received: 0"),
+        ({"codebook_size": 0}, "codebook_size of .*at least 1. Received: 0"),
+        ({"tables_per_code": 0}, "tables_per_code of .*at least 1. Received: 0"),
+        ({"num_buckets": 2.5}, r"num_buckets of .*integer.*Received: 2\.5"),
         ({"scheme": "suffix"}, r"scheme.*'unigram', 'ngram'.*Received: 'suffix'"),
     ],
 )

@@ -61,9 +61,9 @@ def test_half_precision_does_not_touch_the_vectors():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: VectorAdaptor(0, 2), r"at least 1\. Received: 0, 2 and None\."),
-        (lambda: VectorAdaptor(2, 0), r"Received: 2, 0 and None\."),
-        (lambda: VectorAdaptor(2, 2, 0), r"Received: 2, 2 and 0\."),
+        (lambda: VectorAdaptor(0, 2), r"num_fields .*at least 1\. Received: 0\."),
+        (lambda: VectorAdaptor(2, 0), r"embedding_dim .*at least 1\. Received: 0\."),
+        (lambda: VectorAdaptor(2, 2, 0), r"hidden_units .*, or None\. Received: 0\."),
         (lambda: VectorAdaptor(2, 2, scale=0), r"scale .* Received: 0\."),
         (
             lambda: VectorAdaptor(2, 2, mean=[0.0] * 3, name="v")(tf.zeros([5, 4])),
