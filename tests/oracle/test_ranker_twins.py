@@ -173,10 +173,9 @@ def ipnn(layer, fields):
 
 
 def dlrm(layer, fields):
-    positions = layer.joined_fields
-    if positions is None:
-        positions = range(len(fields))
-    joined = [fields[position] for position in positions]
+    if layer.joined_fields is None:
+        return logit_mlp(products([array(layer.constant), *fields]), layer.mlp)
+    joined = [fields[position] for position in layer.joined_fields]
     return logit_mlp(concat([*joined, products(fields)]), layer.mlp)
 
 

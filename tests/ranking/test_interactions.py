@@ -19,13 +19,14 @@ from moc_tf.ranking import (
 )
 from moc_tf.ranking.field_attention import FieldAttention
 from moc_tf.ranking.field_pairs import factorization_machine
+from tests.ranking.random_interactions import embeddings, with_random_weights
 
 NAMES = ["autoint_plus", "dcn_v2", "deepfm", "dlrm", "fmfm", "ipnn", "xdeepfm"]
 SMALL = {
     "autoint_plus": {"attention_dim": 6, "hidden_units": (5,)},
     "dcn_v2": {"num_cross_layers": 2, "hidden_units": (5,)},
     "deepfm": {"hidden_units": (5,)},
-    "dlrm": {"joined_fields": (1,), "hidden_units": (5,)},
+    "dlrm": {"hidden_units": (5,)},
     "fmfm": {},
     "ipnn": {"hidden_units": (5,)},
     "xdeepfm": {"cin_units": (3, 2), "hidden_units": (5,)},
@@ -34,20 +35,6 @@ SMALL = {
 
 def small(name):
     return interactions.get(name, **SMALL[name])
-
-
-def embeddings(batch=4, num_fields=3, dim=2, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(batch, num_fields, dim)).astype(np.float32)
-
-
-def with_random_weights(layer, inputs, seed=1):
-    """Builds `layer` and moves all its weights, biases too, away from zero."""
-    layer(inputs)
-    rng = np.random.default_rng(seed)
-    for weight in layer.weights:
-        weight.assign(rng.normal(scale=0.5, size=weight.shape))
-    return layer
 
 
 def mlp_parameters(*widths):
@@ -81,7 +68,7 @@ def test_parameters_have_a_closed_form():
         "autoint_plus": 2 * 3 * 16 * 16 + width + 1 + to_logit,
         "dcn_v2": crosses + deep + width + 64 + 1,
         "deepfm": 1 + to_logit,
-        "dlrm": mlp_parameters(width + pairs, *mlp, 1),
+        "dlrm": 16 + mlp_parameters(pairs + 11, *mlp, 1),
         "fmfm": pairs * 16 * 16 + 1,
         "ipnn": mlp_parameters(width + pairs, *mlp, 1),
         "xdeepfm": 64 * 11 * 11 + 64 * 64 * 11 + 128 + to_logit,
@@ -234,6 +221,7 @@ def test_other_shapes_raise(name):
         DCNv2(2, (5, 4), "stacked", 3, name="b"),
         DeepFM((5,), name="c"),
         DLRM((2,), (5,), name="d"),
+        DLRM(None, (5,)),
         FmFM(name="e"),
         IPNN((5,), name="f"),
         XDeepFM((3, 2), (5,), name="g"),
@@ -278,11 +266,6 @@ def test_a_layer_comes_back_from_its_configuration(layer):
 def test_bad_options_die_in_the_constructor(name, options, message):
     with pytest.raises(ValueError, match=message):
         interactions.get(name, **options)
-
-
-def test_a_joined_field_that_is_not_there_raises():
-    with pytest.raises(ValueError, match=r"from 0 to 2\. Received: \(0, 3\)"):
-        DLRM((0, 3))(embeddings())
 
 
 def test_nothing_that_is_given_gets_lost():
