@@ -38,6 +38,15 @@ _FLAGS = [
         "What has embeddings: each code, neighbouring codes, or all prefixes of an "
         f"item's codes; {_DEFAULT}",
     ),
+    flags.DEFINE_integer(
+        "ngram_size", None, f"Codes of an n-gram; {_DEFAULT}", lower_bound=1
+    ),
+    flags.DEFINE_integer(
+        "num_buckets",
+        None,
+        f"Rows of a table of code sequences, at most; {_DEFAULT}",
+        lower_bound=1,
+    ),
     flags.DEFINE_enum(
         "code_start",
         None,
@@ -55,7 +64,18 @@ _FLAGS = [
         ["trained", "frozen"],
         f"Whether code tables are trained; {_DEFAULT}",
     ),
+    flags.DEFINE_list(
+        "hidden_units",
+        None,
+        f"Widths of the ranker's MLP, such as 256,128,64; {_DEFAULT}",
+    ),
+    flags.DEFINE_integer(
+        "embedding_dim", None, f"Size of an embedding; {_DEFAULT}", lower_bound=1
+    ),
     flags.DEFINE_float("learning_rate", None, f"Of the ranker; {_DEFAULT}"),
+    flags.DEFINE_integer(
+        "batch_size", None, f"Rows of a step; {_DEFAULT}", lower_bound=1
+    ),
     flags.DEFINE_float(
         "hidden_share",
         None,
@@ -63,6 +83,13 @@ _FLAGS = [
         f"{_DEFAULT}",
     ),
     flags.DEFINE_integer("max_epochs", None, f"Of the ranker, at most; {_DEFAULT}"),
+    flags.DEFINE_integer(
+        "patience",
+        None,
+        "Epochs without a better validation AUC after which training stops; "
+        f"{_DEFAULT}",
+        lower_bound=1,
+    ),
     flags.DEFINE_enum(
         "optimizer",
         None,
@@ -97,6 +124,16 @@ _FLAGS = [
 ]
 
 
+flags.register_validator(
+    "hidden_units",
+    lambda widths: all(width.isdecimal() and int(width) > 0 for width in widths or ()),
+    message="must be whole numbers above 0, such as 256,128,64",
+)
+
+
 def given() -> dict[str, Any]:
     """The settings that have a value, by the names of `RankerConfig`."""
-    return {flag.name: flag.value for flag in _FLAGS if flag.value is not None}
+    values = {flag.name: flag.value for flag in _FLAGS if flag.value is not None}
+    if "hidden_units" in values:
+        values["hidden_units"] = tuple(int(width) for width in values["hidden_units"])
+    return values
