@@ -37,7 +37,7 @@ def run_and_report(
     print(_LEGEND)
     table = results_table(summaries, style="markdown")
     write_text(folder / "table.md", f"{title}\n\n{table}\n\n{_LEGEND}")
-    drawn = [s for s in summaries if not s.group["variant"]]
+    drawn = [s for s in summaries if "shuffled" not in s.group["variant"]]
     if len({s.group["num_codes"] for s in drawn if s.group["method"] == "moc"}) > 1:
         plot_auc_by_codes(drawn, folder / "auc_by_codes.png")
         print(f"Picture:       {folder / 'auc_by_codes.png'}")

@@ -129,7 +129,8 @@ def results_table(
 
     Numbers after "±" are half of the 95 % interval; "n.s." marks a difference whose
     interval includes 0. Keys other than method and number of codes become columns
-    only where lines could not be told apart without them.
+    only where lines could not be told apart without them, the variant wherever a line
+    has one.
 
     Args:
       summaries: what `summarise` returned.
@@ -148,10 +149,11 @@ def results_table(
         key
         for key in summaries[0].group
         if any(len({group[key] for group in groups}) > 1 for groups in alike.values())
+        or (key == "variant" and any(summary.group[key] for summary in summaries))
     ]
     rows = []
     for summary in summaries:
-        row = {key: str(summary.group[key]) for key in extra}
+        row = {key: str(summary.group[key]) or _MISSING for key in extra}
         row["method"] = str(summary.group["method"])
         row["codes"] = str(summary.group.get("num_codes", _MISSING))
         row["AUC"] = _with_interval(summary, "auc")

@@ -60,6 +60,10 @@ class Comparison:
         serving/<digest>/      vocabularies and item features, for `export_run`
         results.jsonl          one flat object a run, of the latest comparison alone
 
+    The `variant` of a result is that of the method and, if it has codes, of the code
+    tables (`RankerConfig.code_variant`), joined: "" if all is as by default, or such as
+    "shuffled", "prefix" or "shuffled+codebooks+frozen".
+
     Args:
       suite: name of the comparison, in every result.
       data: log and catalogue.
@@ -212,6 +216,10 @@ class Comparison:
     def _starts_from_codebooks(self, method: Method) -> bool:
         return self._ranker.code_start == "codebooks" and method.has_codes
 
+    def _variant(self, method: Method) -> str:
+        of_tables = self._ranker.code_variant if method.has_codes else ""
+        return "+".join(filter(None, (method.variant, of_tables)))
+
     def _fusion(self, method: Method) -> str:
         return self._ranker.fusion if method.num_codes else "none"
 
@@ -260,7 +268,7 @@ class Comparison:
             "method": method.name,
             "num_codes": method.num_codes,
             "fusion": self._fusion(method),
-            "variant": method.variant,
+            "variant": self._variant(method),
             "seed": seed,
             "split": "test",
             **trained.test.to_row(),

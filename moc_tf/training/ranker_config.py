@@ -20,6 +20,13 @@ CHOICES: Mapping[str, Sequence[str]] = {
     "precision": PRECISIONS,
     "distribution": DISTRIBUTIONS,
 }
+# Of the code tables: a choice that is not the default -> the numbers that it reads.
+_CODE_NUMBERS: Mapping[str, Sequence[str]] = {
+    "ngram": ("ngram_size", "num_buckets"),
+    "prefix": ("num_buckets",),
+    "codebooks": ("code_start_stddev",),
+    "frozen": (),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,3 +127,22 @@ class RankerConfig:
             raise ValueError(
                 f"hidden_share must be in [0, 1). Received: {self.hidden_share}."
             )
+
+    @property
+    def code_variant(self) -> str:
+        """What of the code tables is not as by default: "" if nothing is.
+
+        Their choices, each followed by its numbers that are not the defaults, joined:
+        "prefix", "ngram+ngram_size=3" or "codebooks+code_start_stddev=0.1+frozen".
+        """
+        parts = []
+        for setting in ("code_embedding", "code_start", "code_tables"):
+            choice = getattr(self, setting)
+            if choice == getattr(RankerConfig, setting):
+                continue
+            parts.append(choice)
+            for name in _CODE_NUMBERS[choice]:
+                number = getattr(self, name)
+                if number != getattr(RankerConfig, name):
+                    parts.append(f"{name}={number}")
+        return "+".join(parts)

@@ -179,6 +179,15 @@ def test_keys_are_shown_where_lines_would_look_alike():
     assert header.split()[:2] == ["model", "method"]
 
 
+def test_a_variant_is_shown_wherever_there_is_one():
+    prefix = run("moc", 0, 0.6, variant="prefix")
+    header, _, *lines = results_table(summarise([NONE[0], prefix])).splitlines()
+    assert header.split()[:2] == ["variant", "method"]
+    assert [line.split()[:2] for line in lines] == [["-", "none"], ["prefix", "moc"]]
+    both = summarise([MOC[0], {**prefix, "seed": MOC[0]["seed"]}])
+    assert [summary.group["variant"] for summary in both] == ["", "prefix"]
+
+
 def test_a_table_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one summary"):
         results_table([])

@@ -1,5 +1,7 @@
 """How the code tables are made, started and trained, from a flag to the weights."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -77,6 +79,27 @@ def test_bad_settings_are_refused(options, message):
         RankerConfig(**options)
 
 
+@pytest.mark.parametrize(
+    ("options", "variant"),
+    [
+        ({}, ""),
+        ({"ngram_size": 3, "num_buckets": 20, "code_start_stddev": 0.5}, ""),
+        ({"code_embedding": "ngram"}, "ngram"),
+        (
+            {"code_embedding": "ngram", "ngram_size": 3, "num_buckets": 20},
+            "ngram+ngram_size=3+num_buckets=20",
+        ),
+        ({"code_embedding": "prefix", "ngram_size": 3}, "prefix"),
+        ({"code_embedding": "prefix", "num_buckets": 20}, "prefix+num_buckets=20"),
+        ({"code_start": "codebooks"}, "codebooks"),
+        ({"code_tables": "frozen", "code_embedding": "prefix"}, "prefix+frozen"),
+        (dataclasses.asdict(FROZEN), "codebooks+code_start_stddev=0.5+frozen"),
+    ],
+)
+def test_settings_of_the_code_tables_name_a_variant(options, variant):
+    assert RankerConfig(**options).code_variant == variant
+
+
 @pytest.fixture
 def make(data, planted, tmp_path):
     def make(methods, ranker=FROZEN):
@@ -89,7 +112,10 @@ def make(data, planted, tmp_path):
 
 
 def test_a_comparison_starts_the_tables_from_the_indexer_of_the_codes(make, tmp_path):
-    list(make([Method("none", 0), Method("moc", 2)]).run())
+    methods = [Method("none", 0), Method("moc", 2), Method("moc", 2, "shuffled")]
+    variants = [progress.result["variant"] for progress in make(methods).run()]
+    tables = "codebooks+code_start_stddev=0.5+frozen"
+    assert variants == ["", tables, f"shuffled+{tables}"]
     (path,) = tmp_path.glob("indexers/moc-2/seed-3-*")
     expected = projections(load_indexer(path).codebooks, seed=3)
     variable = "model/embeddings/codes/embeddings/.ATTRIBUTES/VARIABLE_VALUE"
