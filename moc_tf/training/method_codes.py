@@ -20,7 +20,7 @@ from moc_tf.indexing import (
     method_options,
 )
 from moc_tf.training.environment import package_versions
-from moc_tf.training.methods import CONTROLS, Method
+from moc_tf.training.methods import CONTROLS, SHUFFLED, Method
 from moc_tf.training.run_directory import EpochLogger, digest
 from moc_tf.training.serving_record import keep_table
 
@@ -110,6 +110,7 @@ class MethodCodes:
         options = {k: v for k, v in self._options.items() if k in known}
         if method.name != "moc":  # a single codebook has no other to differ from
             options.pop("diversity_weight", None)
+        options |= method.indexer_options
         options |= {"num_codebooks": method.num_codes, "seed": seed}
         return make_indexer(method.name, **options)
 
@@ -121,7 +122,7 @@ class MethodCodes:
         if not method.has_codes:
             return None
         table = self._tables.get(method.name) or self._made(method, seed)
-        return table.shuffled(seed) if method.variant == "shuffled" else table
+        return table.shuffled(seed) if method.variant == SHUFFLED else table
 
     def _made(self, method: Method, seed: int) -> CodeTable:
         place = self._place(method, seed)
