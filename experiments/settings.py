@@ -4,7 +4,8 @@ Those of a ranker on an Amazon data set come from `configs/<dataset>_<protocol>.
 which `experiments.search_settings` wrote: chosen by validation AUC, with the same
 candidates for every ranker. A data set without such a file has the defaults.
 
-`hidden_share` was chosen before, by validation AUC of DCNv2 on Beauty, mean of two seeds:
+`hidden_share` was chosen before, by validation AUC of DCNv2 on Beauty, mean of two
+seeds:
 
     hidden_share          0      0.05   0.1    0.25   0.5
     without codes         0.640  0.659  0.658  0.656  0.657
@@ -57,6 +58,12 @@ PLANTED = Setting(
 AMAZON = Setting(
     ranker=RankerConfig(hidden_share=0.1), indexer={"codebook_size": 256, "epochs": 40}
 )
+
+# What `experiments.search_settings` varies, in this order, with these candidates.
+SEARCHED: Mapping[str, tuple[Any, ...]] = {
+    "average_decay": (0.0, 0.99, 0.9975),
+    "learning_rate": (5e-4, 1e-3, 2e-3),
+}
 
 CONFIGS = pathlib.Path(__file__).parent / "configs"
 

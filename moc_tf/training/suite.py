@@ -178,11 +178,13 @@ class Suite:
                     errors[run] = error
                     yield outcome(run, error)
         left = [run for run in left if run not in errors]
-        for run, row, error in spread(self._train, self._trainings(left), num_workers):
-            if row is None:
+        for run, found, error in spread(
+            self._train, self._trainings(left), num_workers
+        ):
+            if found is None:
                 errors[run] = error
             else:
-                rows[run] = row
+                rows[run] = found
             self._write(rows, errors)
             yield outcome(run, error)
 
