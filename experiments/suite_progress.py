@@ -5,14 +5,14 @@ from moc_tf.training import Outcome, Suite
 
 def run_suite(suite: Suite, num_workers: int) -> int:
     """Does what is left of `suite`, with a line a run; returns how many runs failed."""
-    failed = resumed = 0
+    resumed = 0
     for outcome in suite.run(num_workers):
-        failed += bool(outcome.error)
         resumed += outcome.resumed
         if not outcome.resumed:
             print(_line(suite, outcome), flush=True)
     if resumed:
         print(f"{resumed} of {len(suite.runs)} runs were done before.")
+    failed = len(suite.runs) - len(suite.finished())
     if failed:
         print(
             f"{failed} runs failed; see {suite.folder / 'failures.jsonl'}. They are "
@@ -23,15 +23,23 @@ def run_suite(suite: Suite, num_workers: int) -> int:
 
 def _line(suite: Suite, outcome: Outcome) -> str:
     run, block = outcome.run, suite.blocks[outcome.run.block]
+    left = (
+        "" if outcome.seconds_left is None else f", {clock(outcome.seconds_left)} left"
+    )
     what = [
         f"[{outcome.done:>{len(str(outcome.total))}}/{outcome.total}]",
-        f"{clock(outcome.seconds)}, {clock(outcome.seconds_left or 0)} left ",
+        f"{clock(outcome.seconds)}{left} ",
         f"{block.dataset} {block.protocol} ",
-        f"{block.ranker.model:<12} {run.method.id:<16} seed {run.seed} ",
     ]
-    if outcome.row is None:
-        return " ".join([*what, "FAILED:", outcome.error.strip().splitlines()[-1]])
-    return " ".join([*what, f"AUC {outcome.row['auc']:.4f}"])
+    if outcome.of_indexer:
+        what.append(f"codes of {run.method.fitted_as.id:<16} seed {run.seed} ")
+    else:
+        what.append(f"{block.ranker.model:<12} {run.method.id:<16} seed {run.seed} ")
+    if outcome.error:
+        what += ["FAILED:", outcome.error.strip().splitlines()[-1]]
+    elif outcome.row:
+        what.append(f"AUC {outcome.row['auc']:.4f}")
+    return " ".join(what).rstrip()
 
 
 def clock(seconds: float) -> str:

@@ -144,10 +144,10 @@ class Comparison:
         self._keep_what_runs_share()
         total = len(self._methods) * len(self._seeds)
         rows: dict[tuple[int, int], dict[str, Any]] = {}
-        # Variants of a method share its codes, which one worker must make.
-        groups: dict[tuple[str, int], list[int]] = collections.defaultdict(list)
+        # Methods that share an indexer go to one worker, which must make it.
+        groups: dict[Method, list[int]] = collections.defaultdict(list)
         for index, method in enumerate(self._methods):
-            groups[method.name, method.num_codes].append(index)
+            groups[method.fitted_as].append(index)
         tasks = list(groups.values())
         if num_workers > 1:  # the longest first, so that no worker is left with it
             tasks.sort(key=lambda group: -self._methods[group[0]].num_codes)

@@ -13,6 +13,7 @@ from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
 from moc_tf.indexing import (
+    AutoencoderIndexer,
     Indexer,
     index_items,
     load_indexer,
@@ -131,11 +132,17 @@ class MethodCodes:
         table = _read(folders["codes"])
         if table is None:
             indexer = self.indexer(method, seed)
-            indexer.fit(
-                self._items.vectors[self._data.training_items],
-                callbacks=[EpochLogger(self._workdir / "indexer_logs" / place)],
-                checkpoint=checkpoint,
-            )
+            if method.fitted_as.name != method.name:
+                self._made(method.fitted_as, seed)
+                fitted = self.folders(method.fitted_as, seed)["indexer"]
+                assert isinstance(indexer, AutoencoderIndexer)
+                indexer.adopt(load_indexer(fitted))
+            else:
+                indexer.fit(
+                    self._items.vectors[self._data.training_items],
+                    callbacks=[EpochLogger(self._workdir / "indexer_logs" / place)],
+                    checkpoint=checkpoint,
+                )
             indexer.save(folders["indexer"])
             provenance = {"data_sha256": self._data.sha256}
             table = index_items(indexer, self._items, provenance)

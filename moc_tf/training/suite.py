@@ -58,12 +58,13 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Told after each run.
+    """Told after each run, and, before the first, after each indexer.
 
     Attributes:
-      run: which one.
-      row: its row of results.jsonl; None if it failed.
+      run: which one; one of those that read the indexer.
+      row: its row of results.jsonl; None if it failed, and of an indexer.
       error: the traceback of a run that failed; "" of one that did not.
+      of_indexer: does it tell of an indexer? Then `done` and `total` count these.
       resumed: was it done before?
       done: runs finished or failed so far.
       total: runs of the suite.
@@ -74,6 +75,7 @@ class Outcome:
     run: Run
     row: dict[str, Any] | None
     error: str
+    of_indexer: bool
     resumed: bool
     done: int
     total: int
@@ -162,21 +164,22 @@ class Suite:
         total, resumed = len(self.runs), len(rows)
         for done, (run, row) in enumerate(rows.items(), 1):
             seconds = time.perf_counter() - started
-            yield Outcome(run, row, "", True, done, total, seconds, None)
-
-        def outcome(run: Run, error: str) -> Outcome:
-            done, seconds = len(rows) + len(errors), time.perf_counter() - started
-            left = seconds / max(done - resumed, 1) * (total - done)
-            row = rows.get(run)
-            return Outcome(run, row, error, False, done, total, seconds, left)
+            yield Outcome(run, row, "", False, True, done, total, seconds, None)
 
         left = [run for run in self.runs if run not in rows]
-        fits = self._fits(left)
-        for key, error in spread(self._make_codes, list(fits), num_workers):
-            if error:
-                for run in fits[key]:  # none of them can be trained
-                    errors[run] = error
-                    yield outcome(run, error)
+        groups = self._fits(left)
+        made = spread(self._make_codes, groups, num_workers)
+        for done, (runs, error) in enumerate(made, 1):
+            seconds = time.perf_counter() - started
+            to_go = seconds / done * (len(groups) - done)
+            yield Outcome(
+                runs[0], None, error, True, False, done, len(groups), seconds, to_go
+            )
+            if error:  # none of them can be trained
+                errors |= dict.fromkeys(runs, error)
+                self._write(rows, errors)
+        trained_from = time.perf_counter()
+        failed = len(errors)
         left = [run for run in left if run not in errors]
         for run, found, error in spread(
             self._train, self._trainings(left), num_workers
@@ -186,7 +189,19 @@ class Suite:
             else:
                 rows[run] = found
             self._write(rows, errors)
-            yield outcome(run, error)
+            now, done = time.perf_counter(), len(rows) + len(errors)
+            pace = (now - trained_from) / (done - resumed - failed)
+            yield Outcome(
+                run,
+                found,
+                error,
+                False,
+                False,
+                done,
+                total,
+                now - started,
+                pace * (total - done),
+            )
 
     def _comparison(self, index: int) -> Comparison:
         """The comparison of a block; its data is loaded once in a process."""
@@ -208,17 +223,17 @@ class Suite:
             keep_models=False,
         )
 
-    def _fits(self, runs: Sequence[Run]) -> dict[Run, list[Run]]:
-        """A run for each indexer that `runs` need, and all that need the same."""
+    def _fits(self, runs: Sequence[Run]) -> list[list[Run]]:
+        """Those of `runs` that read codes, by the indexer that they share."""
         groups: dict[Any, list[Run]] = {}
         for run in runs:
             if run.method.has_codes:
                 block = self.blocks[run.block]
-                made_of = (block.dataset, block.protocol, block.indexer)
-                groups.setdefault((made_of, run.method, run.seed), []).append(run)
+                data = (block.dataset, block.protocol, block.indexer)
+                key = (data, run.method.fitted_as, run.seed)
+                groups.setdefault(key, []).append(run)
         # The longest first, so that no worker is left with them.
-        ordered = sorted(groups.values(), key=lambda group: -group[0].method.num_codes)
-        return {group[0]: group for group in ordered}
+        return sorted(groups.values(), key=lambda group: -group[0].method.num_codes)
 
     def _trainings(self, runs: Sequence[Run]) -> list[list[Run]]:
         """The runs of a block and method, which one worker does."""
@@ -227,12 +242,14 @@ class Suite:
             groups.setdefault((run.block, run.method), []).append(run)
         return list(groups.values())
 
-    def _make_codes(self, run: Run) -> Iterator[tuple[Run, str]]:
+    def _make_codes(self, runs: Sequence[Run]) -> Iterator[tuple[Sequence[Run], str]]:
+        comparison = self._comparison(runs[0].block)
         try:
-            self._comparison(run.block).make_codes(run.method, run.seed)
-            yield run, ""
+            for method in dict.fromkeys(run.method for run in runs):
+                comparison.make_codes(method, runs[0].seed)
+            yield runs, ""
         except Exception:
-            yield run, traceback.format_exc()
+            yield runs, traceback.format_exc()
 
     def _train(
         self, runs: Sequence[Run]

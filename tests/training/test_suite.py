@@ -3,8 +3,10 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
+from moc_tf.code_table import CodeTable
 from moc_tf.training import Block, Method, RankerConfig, Suite
 
 RANKER = RankerConfig(batch_size=1024, max_epochs=1, embedding_dim=4, hidden_units=(4,))
@@ -33,6 +35,10 @@ def make(data, planted, tmp_path):
     return make
 
 
+def runs(suite, **options):
+    return [o for o in suite.run(**options) if not o.of_indexer]
+
+
 def rows(suite, name="results"):
     lines = (suite.folder / f"{name}.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
@@ -41,6 +47,12 @@ def rows(suite, name="results"):
 def test_a_run_that_two_suites_share_is_done_once(make, tmp_path):
     first = make("first", NONE, MOC)
     outcomes = list(first.run())
+    indexers = [o for o in outcomes if o.of_indexer]
+    assert [(o.run.method, o.done, o.total) for o in indexers] == [
+        (MOC, 1, 2),
+        (MOC, 2, 2),
+    ]
+    outcomes = outcomes[2:]
     assert [o.done for o in outcomes] == [1, 2, 3, 4]
     assert not any(o.resumed for o in outcomes)
     assert outcomes[-1].seconds_left == 0
@@ -51,7 +63,7 @@ def test_a_run_that_two_suites_share_is_done_once(make, tmp_path):
         ("first", "moc", 1),
     ]
     second = make("second", MOC, Method("moc", 2, "diverse"), seeds=(1, 2))
-    outcomes = list(second.run())
+    outcomes = runs(second)
     assert [(o.run.method.variant, o.run.seed) for o in outcomes if o.resumed] == [
         ("", 1)
     ]
@@ -79,7 +91,7 @@ def test_two_processes_do_what_one_does(make, tmp_path):
     for result in tmp_path.glob("runs/*/*/*/*/result.json"):
         result.unlink()
     together = make("together", NONE, MOC)
-    assert len(list(together.run(num_workers=2))) == 4
+    assert len(runs(together, num_workers=2)) == 4
     for row, other in zip(rows(together), expected, strict=True):
         assert row["auc"] == pytest.approx(other["auc"], abs=1e-3)
         assert (row["method"], row["seed"]) == (other["method"], other["seed"])
@@ -96,7 +108,7 @@ def test_a_run_that_fails_is_recorded_and_tried_again(make, monkeypatch):
         return whole(self, method, seed)
 
     monkeypatch.setattr(comparison, "run_one", fails)
-    outcomes = list(broken.run())
+    outcomes = runs(broken)
     assert [bool(o.error) for o in outcomes] == [False, True, False, False]
     assert outcomes[1].row is None
     assert len(rows(broken)) == 3
@@ -104,7 +116,7 @@ def test_a_run_that_fails_is_recorded_and_tried_again(make, monkeypatch):
     assert failure["error"].endswith("RuntimeError: out of luck\n")
     assert (failure["name"], failure["seed"]) == ("none", 1)
     monkeypatch.undo()
-    assert [o.resumed for o in broken.run()] == [True, True, True, False]
+    assert [o.resumed for o in runs(broken)] == [True, True, True, False]
     assert len(rows(broken)) == 4
     assert rows(broken, "failures") == []
 
@@ -117,11 +129,27 @@ def test_rankers_are_not_trained_on_codes_that_could_not_be_made(make, monkeypat
 
     monkeypatch.setattr(type(broken._comparison(0)), "make_codes", fails)
     outcomes = list(broken.run())
-    assert [(o.run.method, bool(o.error)) for o in outcomes] == [
-        (MOC, True),
-        (NONE, False),
+    assert [(o.of_indexer, o.run.method, bool(o.error)) for o in outcomes] == [
+        (True, MOC, True),
+        (False, NONE, False),
     ]
     assert [r["method"] for r in rows(broken)] == ["none"]
+    assert [r["name"] for r in rows(broken, "failures")] == ["moc"]
+
+
+def test_methods_with_the_same_codes_share_an_indexer(make, tmp_path):
+    suite = make("me", Method("vq", 1), Method("me", 2), Method("me", 3), seeds=(0,))
+    outcomes = list(suite.run())
+    assert [o.run.method.name for o in outcomes if o.of_indexer] == ["vq"]
+    assert [r["num_codes"] for r in rows(suite)] == [1, 2, 3]
+    (vq,), (two,), (three,) = (
+        [CodeTable.load(path) for path in tmp_path.glob(f"codes/{name}/*")]
+        for name in ("vq-1", "me-2", "me-3")
+    )
+    assert (two.tables_per_code, three.tables_per_code) == (2, 3)
+    np.testing.assert_array_equal(two.codes, vq.codes)
+    np.testing.assert_array_equal(three.codes, vq.codes)
+    assert {path.parent.name for path in tmp_path.glob("indexer_logs/*/*")} == {"vq-1"}
 
 
 def test_settings_are_chosen_without_the_test_part(make, data):
