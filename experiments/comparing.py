@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from moc_tf.evaluation import plot_auc_by_codes, results_table, summarise
+from moc_tf.evaluation import Summary, plot_auc_by_codes, results_table, summarise
 from moc_tf.training import Comparison, Progress
 from moc_tf.training.run_directory import write_text
 
@@ -31,12 +31,7 @@ def run_and_report(
     for progress in comparison.run(num_workers):
         print(_line(progress), flush=True)
     folder = pathlib.Path(workdir)
-    lines = (folder / "results.jsonl").read_text().splitlines()
-    summaries = summarise(map(json.loads, lines))
-    print(f"\n{title}\n\n{results_table(summaries)}\n")
-    print(_LEGEND)
-    table = results_table(summaries, style="markdown")
-    write_text(folder / "table.md", f"{title}\n\n{table}\n\n{_LEGEND}")
+    summaries = write_table(folder, title)
     drawn = [s for s in summaries if "shuffled" not in s.group["variant"]]
     if len({s.group["num_codes"] for s in drawn if s.group["method"] == "moc"}) > 1:
         plot_auc_by_codes(drawn, folder / "auc_by_codes.png")
@@ -44,6 +39,17 @@ def run_and_report(
     print(
         f"Run directory: {folder} (results.jsonl, table.md, runs/, codes/, indexers/)"
     )
+
+
+def write_table(folder: pathlib.Path, title: str) -> list[Summary]:
+    """Prints the table of results.jsonl in `folder` and writes table.md beside it."""
+    lines = (folder / "results.jsonl").read_text().splitlines()
+    summaries = summarise(map(json.loads, lines))
+    print(f"\n{title}\n\n{results_table(summaries)}\n")
+    print(_LEGEND)
+    table = results_table(summaries, style="markdown")
+    write_text(folder / "table.md", f"{title}\n\n{table}\n\n{_LEGEND}")
+    return summaries
 
 
 def _line(progress: Progress) -> str:

@@ -88,3 +88,20 @@ def load_dataset(
     items = load_item_vectors(path)
     ranking = prepare_ranking_data(*load_amazon(category, data_dir), protocol, name)
     return Dataset(ranking, items, {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Loader:
+    """Loads data sets for a `Suite`, from one folder.
+
+    Attributes:
+      data_dir: see `load_dataset`.
+    """
+
+    data_dir: str | None = None
+
+    def __call__(self, name: str, protocol: str) -> tuple[RankingData, ItemVectors]:
+        """The data set of that name and protocol, and its vectors."""
+        is_planted = name == "planted"
+        dataset = load_dataset(name, protocol, None if is_planted else self.data_dir)
+        return dataset.ranking, dataset.vectors

@@ -82,6 +82,12 @@ _FLAGS = [
         "Share of the ids hidden in training, which teaches the ranker to do without; "
         f"{_DEFAULT}",
     ),
+    flags.DEFINE_float(
+        "average_decay",
+        None,
+        "Of a moving average of the weights, which is what is validated and kept; 0 "
+        f"keeps the weights themselves; {_DEFAULT}",
+    ),
     flags.DEFINE_integer("max_epochs", None, f"Of the ranker, at most; {_DEFAULT}"),
     flags.DEFINE_integer(
         "patience",

@@ -1,7 +1,11 @@
-"""Settings of the experiments, by data set.
+"""Settings of the experiments, by data set and ranker.
 
-Those of the Amazon data are the defaults but for `hidden_share`, which was chosen by
-validation AUC on Beauty, mean of two seeds:
+Those of a ranker on an Amazon data set come from `configs/<dataset>_<protocol>.json`,
+which `experiments.search_settings` wrote: chosen by validation AUC, with the same
+candidates for every ranker. A data set without such a file has the defaults.
+
+`hidden_share` was chosen before, by validation AUC of DCNv2 on Beauty, mean of two
+seeds:
 
     hidden_share          0      0.05   0.1    0.25   0.5
     without codes         0.640  0.659  0.658  0.656  0.657
@@ -11,6 +15,8 @@ validation AUC on Beauty, mean of two seeds:
 """
 
 import dataclasses
+import json
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +58,37 @@ PLANTED = Setting(
 AMAZON = Setting(
     ranker=RankerConfig(hidden_share=0.1), indexer={"codebook_size": 256, "epochs": 40}
 )
+
+# What `experiments.search_settings` varies, in this order, with these candidates.
+SEARCHED: Mapping[str, tuple[Any, ...]] = {
+    "average_decay": (0.0, 0.99, 0.9975),
+    "learning_rate": (5e-4, 1e-3, 2e-3),
+}
+
+CONFIGS = pathlib.Path(__file__).parent / "configs"
+
+
+def config_path(dataset: str, protocol: str) -> pathlib.Path:
+    """Where the chosen settings of a data set lie, if there are any."""
+    return CONFIGS / f"{dataset.replace('/', '_')}_{protocol}.json"
+
+
+def setting(dataset: str, protocol: str, model: str) -> Setting:
+    """The setting of a ranker on a data set.
+
+    Args:
+      dataset: "planted" or the name of an Amazon data set.
+      protocol: "rating" or "implicit".
+      model: name of the ranker.
+    """
+    found = PLANTED if dataset == "planted" else AMAZON
+    chosen: Mapping[str, Any] = {}
+    path = config_path(dataset, protocol)
+    if path.exists():
+        chosen = json.loads(path.read_text())["chosen"].get(model, {})
+    ranker = dataclasses.replace(found.ranker, model=model, **chosen)
+    return dataclasses.replace(found, ranker=ranker)
+
 
 # Indexing methods by the names of `experiments.compare_indexers`: method and options.
 INDEXERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {

@@ -101,7 +101,7 @@ def main(_: list[str]) -> None:
         return
     # Now, as TensorFlow takes no more devices once it has started.
     strategy = make_strategy(distribution, num_replicas)
-    setting = settings.PLANTED if _DATASET.value == "planted" else settings.AMAZON
+    setting = settings.setting(_DATASET.value, _PROTOCOL.value, given["model"])
     ranker = dataclasses.replace(setting.ranker, **given)
     indexer = dict(setting.indexer)
     if _CODEBOOK_SIZE.value is not None:

@@ -142,6 +142,35 @@ class AutoencoderIndexer(Indexer):
         self._set_arrays(_arrays_of(model), statistics.width)
         return self
 
+    def adopt(self, other: Indexer) -> "AutoencoderIndexer":
+        """Becomes what `fit` would make of it, by the fit of `other`.
+
+        "me" has the codes of "vq", however many tables it has, so that one fit serves
+        all of them.
+
+        Args:
+          other: a fitted indexer with the settings of this one.
+
+        Returns:
+          self.
+
+        Raises:
+          NotFittedError: if `other` is not fitted.
+          ValueError: if `other` learns something else than this one.
+        """
+        other._require_fitted()
+        settings = getattr(other, "_model_config", other.config)
+        if settings != self._model_config:
+            raise ValueError(
+                f"An indexer can adopt the fit of an equal one: {self._model_config}. "
+                f"Received: {settings}."
+            )
+        assert isinstance(other, AutoencoderIndexer)
+        assert other.input_dim is not None
+        self._fit_summary = dict(other._fit_summary)
+        self._set_arrays(other._arrays(), other.input_dim)
+        return self
+
     def _train(
         self,
         model: CodeAutoencoder,

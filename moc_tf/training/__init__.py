@@ -11,18 +11,23 @@ from moc_tf.training.methods import Method, methods_named
 from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import RunDirectory
+from moc_tf.training.suite import Block, Outcome, Run, Suite
 
 __all__ = [
+    "Block",
     "Comparison",
     "DistributionError",
     "EarlyStoppingOnAUC",
     "Export",
     "ExportError",
     "Method",
+    "Outcome",
     "Progress",
     "RankerConfig",
     "RankerTrainer",
+    "Run",
     "RunDirectory",
+    "Suite",
     "TrainedRanker",
     "WorkerError",
     "built_in",

@@ -29,6 +29,8 @@ from moc_tf.training.serving_record import (
 )
 from moc_tf.training.workers import spread
 
+SPLITS = ("test", "validation")
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
@@ -75,6 +77,10 @@ class Comparison:
         each method takes those that it has.
       workdir: where everything is written.
       tables: code tables that are given, by method name.
+      split: what the results are of: "test", or "validation", which leaves the test
+        part alone, to choose settings by.
+      keep_models: whether runs keep weights, what it takes to serve them and, until
+        they are finished, the state after each epoch.
 
     Raises:
       ValueError: if methods or seeds are missing or repeated, an item has no vector,
@@ -92,8 +98,15 @@ class Comparison:
         indexer_options: Mapping[str, Any],
         workdir: str | os.PathLike,
         tables: Mapping[str, CodeTable] | None = None,
+        split: str = "test",
+        keep_models: bool = True,
     ):
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}. Received: {split!r}.")
         self._suite = suite
+        self._split = split
+        self._keep_models = keep_models
+        self._traced: tuple[Method, RankerTrainer] | None = None
         self._data = data
         self._items = ItemVectors(data.item_ids, vectors.aligned_to(data.item_ids))
         self._methods = list(methods)
@@ -135,10 +148,10 @@ class Comparison:
         self._keep_what_runs_share()
         total = len(self._methods) * len(self._seeds)
         rows: dict[tuple[int, int], dict[str, Any]] = {}
-        # Variants of a method share its codes, which one worker must make.
-        groups: dict[tuple[str, int], list[int]] = collections.defaultdict(list)
+        # Methods that share an indexer go to one worker, which must make it.
+        groups: dict[Method, list[int]] = collections.defaultdict(list)
         for index, method in enumerate(self._methods):
-            groups[method.name, method.num_codes].append(index)
+            groups[method.fitted_as].append(index)
         tasks = list(groups.values())
         if num_workers > 1:  # the longest first, so that no worker is left with it
             tasks.sort(key=lambda group: -self._methods[group[0]].num_codes)
@@ -154,49 +167,62 @@ class Comparison:
         self, indices: Sequence[int]
     ) -> Iterator[tuple[tuple[int, int], dict[str, Any], bool]]:
         for index in indices:
-            yield from self._run_method(index)
+            for position, seed in enumerate(self._seeds):
+                row, resumed = self.run_one(self._methods[index], seed)
+                yield (index, position), row, resumed
 
-    def _run_method(
-        self, index: int
-    ) -> Iterator[tuple[tuple[int, int], dict[str, Any], bool]]:
-        """Runs a method with all seeds: (place among the results, row, resumed)."""
-        method = self._methods[index]
+    def finished(self, method: Method, seed: int) -> dict[str, Any] | None:
+        """The row of a run that is done; None of one that is not."""
+        result = self._run_directory(method, seed).finished_result()
+        return None if result is None else {**result["row"], "suite": self._suite}
+
+    def make_codes(self, method: Method, seed: int) -> None:
+        """Fits the indexer of a run and encodes all items, unless that is done."""
+        self._codes.table(method, seed)
+
+    def run_one(self, method: Method, seed: int) -> tuple[dict[str, Any], bool]:
+        """Does one run, or finds it done: (row of results.jsonl, was it done before?).
+
+        The model stays traced until another method is run.
+        """
+        directory = self._run_directory(method, seed)
         strategy = self._strategy()
-        trainer: RankerTrainer | None = None
-        for position, seed in enumerate(self._seeds):
-            directory = self._run_directory(method, seed)
-            wait_for_all(strategy)  # so that all find the same results
-            result = directory.finished_result()
-            resumed = result is not None
-            if result is None:
-                is_first = writes(strategy)
-                table = self._codes.table(method, seed) if is_first else None
-                if is_first:
-                    directory.start()
-                wait_for_all(strategy)
-                if not is_first:
-                    table = self._codes.table(method, seed)  # which the first has made
-                trainer = trainer or self._trainer(method, table)
-                loggers = [directory.epoch_logger()] if is_first else []
-                trained = trainer.train(
-                    seed,
-                    table,
-                    loggers,
-                    self._codebooks(method, seed),
-                    directory.progress,
-                )
-                result = self._result(method, seed, trained)
-                if is_first:
-                    model = trainer.single_model()
-                    self._serving_record(method, seed, model).write(directory.path)
-                    directory.finish(model, result)
-            yield (index, position), result["row"], resumed
+        wait_for_all(strategy)  # so that all find the same results
+        done = self.finished(method, seed)
+        if done is not None:
+            return done, True
+        is_first = writes(strategy)
+        table = self._codes.table(method, seed) if is_first else None
+        if is_first:
+            directory.start()
+        wait_for_all(strategy)
+        if not is_first:
+            table = self._codes.table(method, seed)  # which the first has made
+        trainer = self._trainer(method, table)
+        trained = trainer.train(
+            seed,
+            table,
+            [directory.epoch_logger()] if is_first else [],
+            self._codebooks(method, seed),
+            directory.progress if self._keep_models else None,
+            evaluate_test=self._split == "test",
+        )
+        result = self._result(method, seed, trained)
+        if is_first:
+            model = None
+            if self._keep_models:
+                model = trainer.single_model()
+                self._serving_record(method, seed, model).write(directory.path)
+            directory.finish(model, result)
+        return result["row"], False
 
     def _strategy(self) -> tf.distribute.Strategy:
         return make_strategy(self._ranker.distribution, self._ranker.num_replicas)
 
     def _keep_what_runs_share(self) -> None:
         """Writes it before there are workers, of which several would write at once."""
+        if not self._keep_models:
+            return
         self._serving_data = {
             name: keep_serving_data(
                 method.applied_to(self._data, self._items), self._workdir
@@ -225,7 +251,7 @@ class Comparison:
 
     def _run_directory(self, method: Method, seed: int) -> RunDirectory:
         config = {
-            "suite": self._suite,
+            "split": self._split,
             "dataset": self._data.name,
             "protocol": self._data.protocol,
             "data_sha256": self._data.sha256,
@@ -248,8 +274,11 @@ class Comparison:
         return RunDirectory(folder / self._fusion(method) / name, config)
 
     def _trainer(self, method: Method, table: CodeTable | None) -> RankerTrainer:
-        data = method.applied_to(self._data, self._items)
-        return RankerTrainer(self._ranker, data, data.schema_with(table))
+        if self._traced is None or self._traced[0] != method:
+            data = method.applied_to(self._data, self._items)
+            trainer = RankerTrainer(self._ranker, data, data.schema_with(table))
+            self._traced = (method, trainer)
+        return self._traced[1]
 
     def _codebooks(self, method: Method, seed: int) -> np.ndarray | None:
         """What the code tables start from: of the indexer that made the codes."""
@@ -260,6 +289,7 @@ class Comparison:
     def _result(
         self, method: Method, seed: int, trained: TrainedRanker
     ) -> dict[str, Any]:
+        evaluation = trained.test or trained.validation
         row = {
             "suite": self._suite,
             "dataset": self._data.name,
@@ -270,8 +300,9 @@ class Comparison:
             "fusion": self._fusion(method),
             "variant": self._variant(method),
             "seed": seed,
-            "split": "test",
-            **trained.test.to_row(),
+            "split": self._split,
+            **evaluation.to_row(),
+            "validation_auc": trained.validation.all_items.auc,
             "num_parameters": trained.num_parameters,
             "train_seconds": round(trained.train_seconds, 3),
             "examples_per_second": round(trained.examples_per_second, 1),

@@ -1,5 +1,6 @@
 """Stops when the exact validation AUC no longer rises, and keeps the best weights."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from moc_tf._keras import keras
 from moc_tf.evaluation import auc
 from moc_tf.training.distribution import agreed
 from moc_tf.training.model_state import state_of
+from moc_tf.training.weight_averaging import WeightAveraging
 
 
 class EarlyStoppingOnAUC(keras.callbacks.Callback):
@@ -24,6 +26,8 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
       labels: float32 0 or 1, [rows], in that order.
       patience: epochs without a new best AUC after which training stops.
       predict: batches -> logits [rows], in their order; None is the model's own.
+      averaging: a callback that comes before this one; then its average weights are
+        validated, and kept. None takes the weights themselves.
 
     Attributes:
       best_auc: the highest AUC of an epoch.
@@ -37,6 +41,7 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
         labels: np.ndarray,
         patience: int,
         predict: Callable[[tf.data.Dataset], np.ndarray] | None = None,
+        averaging: WeightAveraging | None = None,
     ):
         super().__init__()
         if patience < 1:
@@ -50,6 +55,7 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
         self._labels = labels
         self._patience = patience
         self._predict = predict
+        self._averaging = averaging
         self._goes_on = False
         self._forget()
 
@@ -68,6 +74,9 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
     def get_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What a training that goes on must know; see `FitCheckpoint`."""
         weights = {f"best {i}": w for i, w in enumerate(self._best_weights)}
+        if self._averaging is not None:
+            averages = enumerate(self._averaging.values())
+            weights |= {f"average {i}": w for i, w in averages}
         return weights, {
             "best_auc": self.best_auc,
             "best_epoch": self.best_epoch,
@@ -78,7 +87,9 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
         self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]
     ) -> None:
         """Takes over what `get_state` gave; the next training goes on from there."""
-        self._best_weights = [arrays[f"best {i}"] for i in range(len(arrays))]
+        self._best_weights = _numbered(arrays, "best")
+        if self._averaging is not None:
+            self._averaging.restore(_numbered(arrays, "average"))
         self.best_auc = values["best_auc"]
         self.best_epoch = values["best_epoch"]
         self.epoch_seconds = list(values["epoch_seconds"])
@@ -97,6 +108,13 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Validates; keeps the weights if they are the best so far."""
         self.epoch_seconds.append(time.perf_counter() - self._started)
+        averaging = self._averaging
+        with averaging.applied() if averaging else contextlib.nullcontext():
+            self._validate(epoch, logs)
+        if self.exhausted:
+            self.model.stop_training = True
+
+    def _validate(self, epoch: int, logs: dict[str, Any] | None) -> None:
         if self._predict is None:
             logits = self.model.predict(self._batches, verbose=0)
         else:
@@ -111,8 +129,6 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
         if validation_auc > self.best_auc:
             self.best_auc, self.best_epoch = validation_auc, epoch
             self._best_weights = [v.numpy() for v in state_of(self.model)]
-        elif self.exhausted:
-            self.model.stop_training = True
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Puts the best weights back."""
@@ -120,3 +136,9 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
             state_of(self.model), self._best_weights, strict=True
         ):
             variable.assign(best)
+
+
+def _numbered(arrays: Mapping[str, np.ndarray], kind: str) -> list[np.ndarray]:
+    """The arrays named "<kind> 0", "<kind> 1" and so on."""
+    count = sum(name.startswith(f"{kind} ") for name in arrays)
+    return [arrays[f"{kind} {i}"] for i in range(count)]

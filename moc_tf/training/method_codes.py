@@ -13,6 +13,7 @@ from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
 from moc_tf.indexing import (
+    AutoencoderIndexer,
     Indexer,
     index_items,
     load_indexer,
@@ -20,7 +21,7 @@ from moc_tf.indexing import (
     method_options,
 )
 from moc_tf.training.environment import package_versions
-from moc_tf.training.methods import CONTROLS, Method
+from moc_tf.training.methods import CONTROLS, SHUFFLED, Method
 from moc_tf.training.run_directory import EpochLogger, digest
 from moc_tf.training.serving_record import keep_table
 
@@ -110,6 +111,7 @@ class MethodCodes:
         options = {k: v for k, v in self._options.items() if k in known}
         if method.name != "moc":  # a single codebook has no other to differ from
             options.pop("diversity_weight", None)
+        options |= method.indexer_options
         options |= {"num_codebooks": method.num_codes, "seed": seed}
         return make_indexer(method.name, **options)
 
@@ -121,7 +123,7 @@ class MethodCodes:
         if not method.has_codes:
             return None
         table = self._tables.get(method.name) or self._made(method, seed)
-        return table.shuffled(seed) if method.variant == "shuffled" else table
+        return table.shuffled(seed) if method.variant == SHUFFLED else table
 
     def _made(self, method: Method, seed: int) -> CodeTable:
         place = self._place(method, seed)
@@ -130,11 +132,17 @@ class MethodCodes:
         table = _read(folders["codes"])
         if table is None:
             indexer = self.indexer(method, seed)
-            indexer.fit(
-                self._items.vectors[self._data.training_items],
-                callbacks=[EpochLogger(self._workdir / "indexer_logs" / place)],
-                checkpoint=checkpoint,
-            )
+            if method.fitted_as.name != method.name:
+                self._made(method.fitted_as, seed)
+                fitted = self.folders(method.fitted_as, seed)["indexer"]
+                assert isinstance(indexer, AutoencoderIndexer)
+                indexer.adopt(load_indexer(fitted))
+            else:
+                indexer.fit(
+                    self._items.vectors[self._data.training_items],
+                    callbacks=[EpochLogger(self._workdir / "indexer_logs" / place)],
+                    checkpoint=checkpoint,
+                )
             indexer.save(folders["indexer"])
             provenance = {"data_sha256": self._data.sha256}
             table = index_items(indexer, self._items, provenance)

@@ -1,7 +1,8 @@
 """The ways to describe items to a ranker, by name."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
@@ -9,6 +10,15 @@ from moc_tf.indexing import indexing_methods
 
 # Without codes: nothing at all, N MLPs on the raw vector, N tables of the item ids.
 CONTROLS = ("none", "adaptor", "id_me")
+
+SHUFFLED = "shuffled"
+# What variants of "moc" are made with, by option of its indexer.
+MOC_VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "diverse": {"diversity_weight": 1.0},
+    "concatenated": {"decoder": "concatenated"},
+    "per_codebook": {"decoder": "per_codebook"},
+    "shared_latent": {"latent": "shared"},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +31,9 @@ class Method:
         more tables of the item ids.
       num_codes: N, fields that the ranker gets, which the fusion mixes; 0 for "none".
         "me" has one code an item in N tables.
-      variant: "" or "shuffled": the codes dealt out to other items, which keeps
-        capacity and takes away meaning.
+      variant: "", or "shuffled": the codes dealt out to other items, which keeps
+        capacity and takes away meaning; or, of "moc", one of `MOC_VARIANTS`: made
+        with another option.
     """
 
     name: str
@@ -40,9 +51,11 @@ class Method:
                 "num_codes of 'adaptor' must be at least 2, fields that the fusion "
                 f"can mix. Received: {self.num_codes}."
             )
-        if self.variant not in ("", "shuffled"):
+        known = ["", SHUFFLED, *(MOC_VARIANTS if self.name == "moc" else ())]
+        if self.variant not in known:
             raise ValueError(
-                f"variant must be '' or 'shuffled'. Received: {self.variant!r}."
+                f"variant of {self.name!r} must be one of {known}. "
+                f"Received: {self.variant!r}."
             )
         if self.variant and not self.has_codes:
             raise ValueError(
@@ -61,9 +74,23 @@ class Method:
         return f"{self.name}-{self.num_codes}"
 
     @property
+    def fitted_as(self) -> "Method":
+        """The method whose indexer this one reads: "me" has the codes of "vq"."""
+        if self.name == "me":
+            return Method("vq", 1)
+        if self.variant == SHUFFLED:
+            return Method(self.name, self.num_codes)
+        return self
+
+    @property
     def has_codes(self) -> bool:
         """Whether it describes items by a code table."""
         return self.name not in CONTROLS
+
+    @property
+    def indexer_options(self) -> Mapping[str, Any]:
+        """Options of the indexer that the variant fixes."""
+        return MOC_VARIANTS.get(self.variant, {})
 
     def applied_to(self, data: RankingData, vectors: ItemVectors) -> RankingData:
         """`data` with what this method says of items, but for codes."""

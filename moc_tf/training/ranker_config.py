@@ -51,6 +51,8 @@ class RankerConfig:
       learning_rate: of the optimizer.
       batch_size: rows of a step.
       max_epochs: passes over the training part, at most.
+      average_decay: of a moving average of the weights over the steps, which is what
+        is validated and kept; 0 keeps the weights themselves. See `WeightAveraging`.
       patience: epochs without a better validation AUC after which training stops.
       optimizer: "lazy_adam", "adagrad" or "adam"; see
         `moc_tf.ranking.make_optimizer`.
@@ -81,6 +83,7 @@ class RankerConfig:
     learning_rate: float = 1e-3
     batch_size: int = 2048
     max_epochs: int = 20
+    average_decay: float = 0.0
     patience: int = 2
     optimizer: str = "lazy_adam"
     clipnorm: float | None = None
@@ -123,9 +126,16 @@ class RankerConfig:
             raise ValueError(
                 f"embedding_l2 must be at least 0. Received: {self.embedding_l2}."
             )
-        if not 0 <= self.hidden_share < 1:
+        for name in ("hidden_share", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be in [0, 1). Received: {getattr(self, name)}."
+                )
+        if self.average_decay and self.distribution == "parameter_server":
             raise ValueError(
-                f"hidden_share must be in [0, 1). Received: {self.hidden_share}."
+                "Workers of 'parameter_server' take their steps on their own, so that "
+                "there is no order of weights to average. Received: average_decay="
+                f"{self.average_decay}; use 0."
             )
 
     @property

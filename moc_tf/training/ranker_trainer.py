@@ -42,6 +42,7 @@ from moc_tf.training.environment import package_versions
 from moc_tf.training.model_state import state_of
 from moc_tf.training.prediction import InOrder
 from moc_tf.training.ranker_config import RankerConfig
+from moc_tf.training.weight_averaging import WeightAveraging
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,7 @@ class TrainedRanker:
 
     Attributes:
       validation: of the best epoch's weights on the validation part.
-      test: of the same weights on the test part.
+      test: of the same weights on the test part; None if it was left alone.
       best_epoch: from 0.
       num_epochs: passes over the training part.
       num_parameters: trained weights of the model.
@@ -60,7 +61,7 @@ class TrainedRanker:
     """
 
     validation: ClickEvaluation
-    test: ClickEvaluation
+    test: ClickEvaluation | None
     best_epoch: int
     num_epochs: int
     num_parameters: int
@@ -99,6 +100,9 @@ class RankerTrainer:
         # Metrics are of all workers already, and would else be summed over them.
         self.model.distribute_reduction_method = "first"
         self._predict = InOrder(self.model)
+        self._averaging = None
+        if config.average_decay:
+            self._averaging = WeightAveraging(config.average_decay)
         self._fresh_optimizer = [v.numpy() for v in self.model.optimizer.variables]
 
     def train(
@@ -108,6 +112,7 @@ class RankerTrainer:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         codebooks: Sequence[np.ndarray] | np.ndarray | None = None,
         checkpoint: str | os.PathLike | None = None,
+        evaluate_test: bool = True,
     ) -> TrainedRanker:
         """Trains from scratch; afterwards `model` holds the best epoch's weights.
 
@@ -126,6 +131,7 @@ class RankerTrainer:
             model draws at random as it trains (dropout draws anew), or several
             workers take their steps on their own. All workers must see the folder,
             which the first one writes.
+          evaluate_test: whether the test part is read. Settings are chosen without.
 
         Raises:
           ValueError: if table, codebooks, settings and schema do not match.
@@ -160,6 +166,7 @@ class RankerTrainer:
             self._data.validation.labels,
             self.config.patience,
             self._predict,
+            self._averaging,
         )
         progress = FitCheckpoint(
             checkpoint,
@@ -179,6 +186,7 @@ class RankerTrainer:
         epochs = self.config.max_epochs
         if stopping.exhausted:  # nothing is left but to take back the best weights
             epochs = progress.epochs_done
+        averages = [] if self._averaging is None else [self._averaging]
         self.model.fit(
             **fit_arguments(
                 self._strategy,
@@ -188,12 +196,12 @@ class RankerTrainer:
             initial_epoch=progress.epochs_done,
             epochs=epochs,
             verbose=0,
-            callbacks=[stopping, *callbacks, progress],
+            callbacks=[*averages, stopping, *callbacks, progress],
         )
         seconds = progress.elapsed()
         return TrainedRanker(
             validation=self._evaluate(self._data.validation, table),
-            test=self._evaluate(self._data.test, table),
+            test=self._evaluate(self._data.test, table) if evaluate_test else None,
             best_epoch=stopping.best_epoch,
             num_epochs=len(stopping.epoch_seconds),
             num_parameters=sum(

@@ -24,12 +24,12 @@ class RunDirectory:
         metrics.jsonl      one object an epoch
         tensorboard/       the same, for TensorBoard
         progress/          state after the latest epoch, while the run is unfinished
-        checkpoint/        weights of the trained model
-        serving.json       what else its export needs; see `ServingRecord`
+        checkpoint/        weights of the trained model, if they are kept
+        serving.json       what else its export needs, with them; see `ServingRecord`
         result.json        written last, so that its presence marks a finished run
 
     Args:
-      path: the folder; made if missing.
+      path: the folder, which `start` makes.
       config: what is asked, JSON-serialisable. If the folder holds another
         configuration, it is started anew; an unfinished run goes on.
 
@@ -41,7 +41,6 @@ class RunDirectory:
         self.path = Path(path)
         self.progress = self.path / "progress"
         self._config = json_ready(config)
-        self.path.mkdir(parents=True, exist_ok=True)
 
     def finished_result(self) -> dict[str, Any] | None:
         """The result of a finished run of the same configuration, if there is one."""
@@ -55,6 +54,7 @@ class RunDirectory:
         What an unfinished run of the same configuration left stays, so that training
         can go on from `progress`; everything else is cleared.
         """
+        self.path.mkdir(parents=True, exist_ok=True)
         config, result = self.path / "config.json", self.path / "result.json"
         if result.exists() or _read_json(config) != self._config:
             names = ("result.json", "config.json", "metrics.jsonl", "serving.json")
@@ -69,10 +69,11 @@ class RunDirectory:
         """A callback that writes each epoch's logs to metrics.jsonl and TensorBoard."""
         return EpochLogger(self.path)
 
-    def finish(self, model: keras.Model, result: Mapping[str, Any]) -> None:
-        """Writes the weights of `model` and then the result; the run is finished."""
-        checkpoint = tf.train.Checkpoint(model=model)
-        checkpoint.write(str(self.path / "checkpoint" / "model"))
+    def finish(self, model: keras.Model | None, result: Mapping[str, Any]) -> None:
+        """Writes the weights of `model`, if given, then the result: it is finished."""
+        if model is not None:
+            checkpoint = tf.train.Checkpoint(model=model)
+            checkpoint.write(str(self.path / "checkpoint" / "model"))
         _write_json(self.path / "result.json", result)
         shutil.rmtree(self.progress, ignore_errors=True)
 

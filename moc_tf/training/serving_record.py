@@ -76,8 +76,9 @@ class ServingRecord:
         except (FileNotFoundError, json.JSONDecodeError) as error:
             raise ValueError(
                 f"{run} has no {SERVING_FILE} that can be read, which says what is "
-                "needed to serve the run's ranker. Was it trained by an earlier "
-                "moc_tf? Remove its result.json and train again; the codes are kept."
+                "needed to serve the run's ranker. Runs of a suite keep none, nor do "
+                "those of an earlier moc_tf. Remove its result.json and train it again "
+                "by `train_ranker`; the codes are kept."
             ) from error
         for name in _FOLDERS:
             if values[name] is None:

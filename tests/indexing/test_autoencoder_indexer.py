@@ -1,3 +1,4 @@
+import dataclasses
 import random
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from moc_tf._artefact import read_artefact
-from moc_tf.indexing import make_indexer
+from moc_tf.indexing import NotFittedError, make_indexer
 
 TERMS = {"loss", "reconstruction", "codebook", "commitment"}
 TERMS |= {"usage", "perplexity", "dead_codes", "largest_code_norm"}
@@ -160,3 +161,24 @@ def test_equal_vectors_decode_to_themselves(fit):
     decoded = indexer.decode(indexer.encode(vector))
     assert np.isfinite(decoded).all()
     np.testing.assert_allclose(decoded, vector, atol=0.5)
+
+
+def test_me_adopts_the_fit_of_vq(fit, vectors, tmp_path):
+    vq = fit(vectors, "vq", num_codebooks=1, epochs=2).indexer
+    fitted = fit(vectors, "me", num_codebooks=3, epochs=2).indexer
+    adopted = make_indexer("me", **dataclasses.asdict(fitted.config)).adopt(vq)
+    assert_equal_arrays(
+        saved_arrays(adopted, tmp_path / "adopted"),
+        saved_arrays(fitted, tmp_path / "me"),
+    )
+    assert adopted.tables_per_code == 3
+    np.testing.assert_array_equal(adopted.encode(vectors), vq.encode(vectors))
+
+
+def test_the_fit_of_another_indexer_is_not_adopted(fit, vectors):
+    vq = fit(vectors, "vq", num_codebooks=1, epochs=1).indexer
+    options = dataclasses.asdict(vq.config)
+    with pytest.raises(ValueError, match=r"of an equal one: .*seed=7"):
+        make_indexer("vq", **{**options, "seed": 7}).adopt(vq)
+    with pytest.raises(NotFittedError):
+        make_indexer("vq", **options).adopt(make_indexer("vq", **options))

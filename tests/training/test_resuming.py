@@ -28,6 +28,7 @@ CONFIG = RankerConfig(
     patience=3,
     steps_per_execution=2,
     learning_rate=0.01,
+    average_decay=0.9,
 )
 
 

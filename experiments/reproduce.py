@@ -1,0 +1,87 @@
+r"""Runs a suite of comparisons: a table of the evidence.
+
+    python -m experiments.reproduce --suite=table1 --data_dir=/path/to/amazon2014 \
+        --workdir=runs/evidence --seeds=5 --num_workers=2
+
+`--dry_run` says how much is left to do, and how long it takes by the runs that are
+done. A suite that is broken off goes on when the command is run again; a run that
+failed is recorded, does not stop the others, and is tried again then. Suites that share
+a `--workdir` share runs. Rows are in `<workdir>/suites/<suite>/results.jsonl`, which
+grows as runs end.
+
+Suites: headline (DCNv2 on Beauty), table1 (four rankers, every method and scale),
+table2 (fusions), reviewers (controls, other quantisers, other forms of moc, more
+codes).
+"""
+
+from absl import app, flags
+
+_SUITE = flags.DEFINE_enum(
+    "suite", "headline", ["headline", "table1", "table2", "reviewers"], "What to run."
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True)
+_SEEDS = flags.DEFINE_integer("seeds", 5, "Of each configuration.", lower_bound=1)
+_NUM_WORKERS = flags.DEFINE_integer("num_workers", 2, "Processes.", lower_bound=1)
+_DATASETS = flags.DEFINE_list(
+    "datasets",
+    None,
+    "Data sets of the suite to run, such as amazon/beauty:rating; default: all of it. "
+    "planted:rating runs the suite on the planted benchmark.",
+)
+_MODELS = flags.DEFINE_list("models", None, "Rankers of the suite; default: all.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only say what is left to do.")
+
+
+def main(_: list[str]) -> None:
+    """Runs the suite."""
+    import collections
+    import statistics
+
+    from experiments import suites
+    from experiments.comparing import write_table
+    from experiments.datasets import Loader
+    from experiments.suite_progress import clock, run_suite
+    from moc_tf.training import Suite
+
+    known = {":".join(pair): pair for pair in (*suites.DATA, *suites.PLANTED)}
+    wanted = _DATASETS.value or [":".join(pair) for pair in suites.DATA]
+    if unknown := [name for name in wanted if name not in known]:
+        raise app.UsageError(f"--datasets must be among {list(known)}, not {unknown}.")
+    data = [known[name] for name in wanted]
+    blocks = [
+        block
+        for block in suites.SUITES[_SUITE.value](data, range(_SEEDS.value))
+        if not _MODELS.value or block.ranker.model in _MODELS.value
+    ]
+    suite = Suite(_SUITE.value, blocks, Loader(_DATA_DIR.value), _WORKDIR.value)
+    if _DRY_RUN.value:
+        rows = suite.finished()
+        seconds: dict[tuple, list[float]] = collections.defaultdict(list)
+        for run, row in rows.items():
+            block = suite.blocks[run.block]
+            key = (block.dataset, block.protocol, block.ranker.model)
+            for near in (key, ()):
+                seconds[near].append(row["train_seconds"])
+        left = [run for run in suite.runs if run not in rows]
+        print(f"{len(suite.runs)} runs, {len(rows)} done, {len(left)} left", end="")
+        if not rows or not left:
+            print("" if not left else "; how long they take shows after the first.")
+            return
+        total = 0.0
+        for run in left:
+            block = suite.blocks[run.block]
+            key = (block.dataset, block.protocol, block.ranker.model)
+            total += statistics.mean(seconds.get(key) or seconds[()])
+        total /= _NUM_WORKERS.value
+        print(f", about {clock(total)} of training with {_NUM_WORKERS.value} workers,")
+        print("by the runs that are done; indexers come on top.")
+        return
+    failed = run_suite(suite, _NUM_WORKERS.value)
+    write_table(suite.folder, f"Suite {_SUITE.value}, {_SEEDS.value} seeds")
+    if failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,283 @@
+"""Many comparisons as one piece of work: shared, resumable, in several processes."""
+
+import dataclasses
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from moc_tf.data.ranking_data import RankingData
+from moc_tf.data.vectors import ItemVectors
+from moc_tf.training.comparison import Comparison
+from moc_tf.training.methods import Method
+from moc_tf.training.ranker_config import RankerConfig
+from moc_tf.training.run_directory import write_text
+from moc_tf.training.workers import spread
+
+Load = Callable[[str, str], tuple[RankingData, ItemVectors]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A comparison of a suite.
+
+    Attributes:
+      dataset: its name, as the suite's `load` knows it.
+      protocol: "rating" or "implicit".
+      ranker: settings of the ranker.
+      indexer: settings of the indexers, (name, value) each.
+      methods: what is compared.
+      seeds: of the runs.
+    """
+
+    dataset: str
+    protocol: str
+    ranker: RankerConfig
+    indexer: tuple[tuple[str, Any], ...]
+    methods: tuple[Method, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a suite.
+
+    Attributes:
+      block: which block it is of.
+      method: what the ranker knows of the items.
+      seed: of indexer, initial weights and order.
+    """
+
+    block: int
+    method: Method
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Told after each run, and, before the first, after each indexer.
+
+    Attributes:
+      run: which one; one of those that read the indexer.
+      row: its row of results.jsonl; None if it failed, and of an indexer.
+      error: the traceback of a run that failed; "" of one that did not.
+      of_indexer: does it tell of an indexer? Then `done` and `total` count these.
+      resumed: was it done before?
+      done: runs finished or failed so far.
+      total: runs of the suite.
+      seconds: since the suite began.
+      seconds_left: at the pace so far; None before there is one.
+    """
+
+    run: Run
+    row: dict[str, Any] | None
+    error: str
+    of_indexer: bool
+    resumed: bool
+    done: int
+    total: int
+    seconds: float
+    seconds_left: float | None
+
+
+class Suite:
+    """Runs blocks of comparisons, each run once, whichever suite asks for it first.
+
+    Suites that share a `workdir` share runs, indexers and codes; each has a folder
+    `suites/<name>/` there with `results.jsonl`, the rows of all finished runs in the
+    order of the blocks, and `failures.jsonl`, what became of the others. A suite that
+    is broken off goes on where it was; runs that failed are tried again.
+
+    Args:
+      name: of the suite, in every row.
+      blocks: what to run. Two of them must not ask for the same run.
+      load: data set and vectors by name and protocol. Must be picklable, and equal to
+        its copies, as each process loads a data set once.
+      workdir: where everything is written.
+      split: what the results are of; see `Comparison`.
+
+    Raises:
+      ValueError: if there are no blocks, or two ask for the same run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        blocks: Sequence[Block],
+        load: Load,
+        workdir: str | os.PathLike,
+        split: str = "test",
+    ):
+        self.name = name
+        self.blocks = list(blocks)
+        self.folder = Path(workdir) / "suites" / name
+        self._load = load
+        self._workdir = Path(workdir)
+        self._split = split
+        self.runs = [
+            Run(index, method, seed)
+            for index, block in enumerate(self.blocks)
+            for method in block.methods
+            for seed in block.seeds
+        ]
+        asked = [self._key(run) for run in self.runs]
+        if not asked or len(set(asked)) < len(asked):
+            raise ValueError(
+                f"Suite {name!r} must have runs, each in one of its blocks. Received: "
+                f"{len(asked)} runs, {len(set(asked))} of them different."
+            )
+
+    def _key(self, run: Run) -> tuple[Block, Method, int]:
+        block = dataclasses.replace(self.blocks[run.block], methods=(), seeds=())
+        return block, run.method, run.seed
+
+    def finished(self) -> dict[Run, dict[str, Any]]:
+        """The rows of the runs that are done."""
+        rows = {}
+        for index in range(len(self.blocks)):
+            comparison = self._comparison(index)
+            for run in self.runs:
+                if run.block == index and (
+                    row := comparison.finished(run.method, run.seed)
+                ):
+                    rows[run] = row
+        return rows
+
+    def run(self, num_workers: int = 1) -> Iterator[Outcome]:
+        """Does what is left to do, reporting after each run.
+
+        All codes are made first, so that rankers share them; then the rankers are
+        trained, method by method, so that a model is traced once for all seeds.
+
+        Args:
+          num_workers: processes. TensorFlow gets a share of the cores in each, so
+            the last digits of a result may depend on it.
+        """
+        started = time.perf_counter()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rows = self.finished()
+        errors: dict[Run, str] = {}
+        self._write(rows, errors)
+        total, resumed = len(self.runs), len(rows)
+        for done, (run, row) in enumerate(rows.items(), 1):
+            seconds = time.perf_counter() - started
+            yield Outcome(run, row, "", False, True, done, total, seconds, None)
+
+        left = [run for run in self.runs if run not in rows]
+        groups = self._fits(left)
+        made = spread(self._make_codes, groups, num_workers)
+        for done, (runs, error) in enumerate(made, 1):
+            seconds = time.perf_counter() - started
+            to_go = seconds / done * (len(groups) - done)
+            yield Outcome(
+                runs[0], None, error, True, False, done, len(groups), seconds, to_go
+            )
+            if error:  # none of them can be trained
+                errors |= dict.fromkeys(runs, error)
+                self._write(rows, errors)
+        trained_from = time.perf_counter()
+        failed = len(errors)
+        left = [run for run in left if run not in errors]
+        for run, found, error in spread(
+            self._train, self._trainings(left), num_workers
+        ):
+            if found is None:
+                errors[run] = error
+            else:
+                rows[run] = found
+            self._write(rows, errors)
+            now, done = time.perf_counter(), len(rows) + len(errors)
+            pace = (now - trained_from) / (done - resumed - failed)
+            yield Outcome(
+                run,
+                found,
+                error,
+                False,
+                False,
+                done,
+                total,
+                now - started,
+                pace * (total - done),
+            )
+
+    def _comparison(self, index: int) -> Comparison:
+        """The comparison of a block; its data is loaded once in a process."""
+        block = self.blocks[index]
+        key = (self._load, block.dataset, block.protocol)
+        if key not in _loaded:
+            _loaded[key] = self._load(block.dataset, block.protocol)
+        data, vectors = _loaded[key]
+        return Comparison(
+            self.name,
+            data,
+            vectors,
+            block.methods,
+            block.seeds,
+            block.ranker,
+            dict(block.indexer),
+            self._workdir,
+            split=self._split,
+            keep_models=False,
+        )
+
+    def _fits(self, runs: Sequence[Run]) -> list[list[Run]]:
+        """Those of `runs` that read codes, by the indexer that they share."""
+        groups: dict[Any, list[Run]] = {}
+        for run in runs:
+            if run.method.has_codes:
+                block = self.blocks[run.block]
+                data = (block.dataset, block.protocol, block.indexer)
+                key = (data, run.method.fitted_as, run.seed)
+                groups.setdefault(key, []).append(run)
+        # The longest first, so that no worker is left with them.
+        return sorted(groups.values(), key=lambda group: -group[0].method.num_codes)
+
+    def _trainings(self, runs: Sequence[Run]) -> list[list[Run]]:
+        """The runs of a block and method, which one worker does."""
+        groups: dict[tuple[int, Method], list[Run]] = {}
+        for run in runs:
+            groups.setdefault((run.block, run.method), []).append(run)
+        return list(groups.values())
+
+    def _make_codes(self, runs: Sequence[Run]) -> Iterator[tuple[Sequence[Run], str]]:
+        comparison = self._comparison(runs[0].block)
+        try:
+            for method in dict.fromkeys(run.method for run in runs):
+                comparison.make_codes(method, runs[0].seed)
+            yield runs, ""
+        except Exception:
+            yield runs, traceback.format_exc()
+
+    def _train(
+        self, runs: Sequence[Run]
+    ) -> Iterator[tuple[Run, dict[str, Any] | None, str]]:
+        comparison = self._comparison(runs[0].block)
+        for run in runs:
+            try:
+                yield run, comparison.run_one(run.method, run.seed)[0], ""
+            except Exception:
+                yield run, None, traceback.format_exc()
+
+    def _write(self, rows: dict[Run, dict[str, Any]], errors: dict[Run, str]) -> None:
+        finished = [rows[run] for run in self.runs if run in rows]
+        failed = [
+            {
+                "dataset": self.blocks[run.block].dataset,
+                "protocol": self.blocks[run.block].protocol,
+                "model": self.blocks[run.block].ranker.model,
+                **dataclasses.asdict(run.method),
+                "seed": run.seed,
+                "error": errors[run],
+            }
+            for run in self.runs
+            if run in errors
+        ]
+        for name, entries in (("results", finished), ("failures", failed)):
+            lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+            write_text(self.folder / f"{name}.jsonl", lines)
+
+
+_loaded: dict[Any, tuple[RankingData, ItemVectors]] = {}  # of this process

@@ -1,0 +1,90 @@
+"""An exponential moving average of a model's weights over the steps of its training."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from moc_tf._keras import keras
+
+
+class WeightAveraging(keras.callbacks.Callback):
+    """Follows the trained weights w by an average a, which starts where they start.
+
+        a <- decay^n a + (1 - decay^n) w        after each n steps that Keras runs in
+                                                one go
+
+    A ranker's weights wander from step to step, and with them its predictions; the
+    average wanders less, and lags behind as tables begin to fit single rows of the
+    training part. All rows of all tables are averaged, so that an update costs what the
+    model weighs: one for each step can cost more than the step.
+
+    Source: Polyak and Juditsky, "Acceleration of Stochastic Approximation by
+    Averaging", 1992; as a moving average in Tarvainen and Valpola, "Mean teachers are
+    better role models", arXiv:1703.01780.
+
+    Args:
+      decay: of the average at each step, in (0, 1).
+
+    Raises:
+      ValueError: if decay is out of range.
+    """
+
+    def __init__(self, decay: float):
+        super().__init__()
+        if not 0 < decay < 1:
+            raise ValueError(f"decay must be in (0, 1). Received: {decay}.")
+        self._decay = decay
+        self._restored: Sequence[np.ndarray] = ()
+        self._averages: list[tf.Variable] = []
+        self._update: Any = None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Starts the average at the weights, or where `restore` said."""
+        weights = self.model.trainable_variables
+        if self._update is None:
+            with self.model.distribute_strategy.scope():
+                self._averages = [tf.Variable(w, trainable=False) for w in weights]
+            self._update = tf.function(self._follow)
+        starts = self._restored or [w.numpy() for w in weights]
+        self._restored = ()
+        for average, start in zip(self._averages, starts, strict=True):
+            average.assign(start)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Keras counts steps from 0 in each epoch."""
+        self._counted = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Follows the steps since the last call."""
+        kept = self._decay ** (batch + 1 - self._counted)
+        self._counted = batch + 1
+        self._update(tf.constant(kept, tf.float32))
+
+    def _follow(self, kept: tf.Tensor) -> None:
+        weights = self.model.trainable_variables
+        for average, weight in zip(self._averages, weights, strict=True):
+            average.assign(weight + tf.cast(kept, weight.dtype) * (average - weight))
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Gives the model its average weights, until the end of the `with`."""
+        weights = self.model.trainable_variables
+        current = [w.numpy() for w in weights]
+        for weight, average in zip(weights, self._averages, strict=True):
+            weight.assign(average)
+        try:
+            yield
+        finally:
+            for weight, value in zip(weights, current, strict=True):
+                weight.assign(value)
+
+    def values(self) -> list[np.ndarray]:
+        """The average of each trained weight."""
+        return [average.numpy() for average in self._averages]
+
+    def restore(self, values: Sequence[np.ndarray]) -> None:
+        """The next training goes on from what `values` gave."""
+        self._restored = list(values)

@@ -1,0 +1,175 @@
+"""Runs of a suite are shared, resumed and, where they fail, recorded."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from moc_tf.code_table import CodeTable
+from moc_tf.training import Block, Method, RankerConfig, Suite
+
+RANKER = RankerConfig(batch_size=1024, max_epochs=1, embedding_dim=4, hidden_units=(4,))
+INDEXER = (("codebook_size", 16), ("hidden_units", (16,)), ("epochs", 1))
+NONE, MOC = Method("none", 0), Method("moc", 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    data: object = dataclasses.field(hash=False)
+    vectors: object = dataclasses.field(hash=False)
+
+    def __call__(self, dataset, protocol):
+        assert (dataset, protocol) == ("planted", "rating")
+        return self.data, self.vectors
+
+
+@pytest.fixture
+def make(data, planted, tmp_path):
+    load = Load(data, planted.vectors)
+
+    def make(name, *methods, ranker=RANKER, seeds=(0, 1), **options):
+        block = Block("planted", "rating", ranker, INDEXER, methods, seeds)
+        return Suite(name, [block], load, tmp_path, **options)
+
+    return make
+
+
+def runs(suite, **options):
+    return [o for o in suite.run(**options) if not o.of_indexer]
+
+
+def rows(suite, name="results"):
+    lines = (suite.folder / f"{name}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_run_that_two_suites_share_is_done_once(make, tmp_path):
+    first = make("first", NONE, MOC)
+    outcomes = list(first.run())
+    indexers = [o for o in outcomes if o.of_indexer]
+    assert [(o.run.method, o.done, o.total) for o in indexers] == [
+        (MOC, 1, 2),
+        (MOC, 2, 2),
+    ]
+    outcomes = outcomes[2:]
+    assert [o.done for o in outcomes] == [1, 2, 3, 4]
+    assert not any(o.resumed for o in outcomes)
+    assert outcomes[-1].seconds_left == 0
+    assert [(r["suite"], r["method"], r["seed"]) for r in rows(first)] == [
+        ("first", "none", 0),
+        ("first", "none", 1),
+        ("first", "moc", 0),
+        ("first", "moc", 1),
+    ]
+    second = make("second", MOC, Method("moc", 2, "diverse"), seeds=(1, 2))
+    outcomes = runs(second)
+    assert [(o.run.method.variant, o.run.seed) for o in outcomes if o.resumed] == [
+        ("", 1)
+    ]
+    assert len(rows(second)) == 4
+    assert {r["suite"] for r in rows(second)} == {"second"}
+    shared = {**rows(first)[3], "suite": "second"}
+    assert rows(second)[0] == shared
+    assert len(list(tmp_path.glob("runs/*/*/*/*/result.json"))) == 7
+    assert not list(tmp_path.glob("runs/*/*/*/*/checkpoint"))
+
+
+def test_variants_are_made_with_their_options(make, tmp_path):
+    list(make("variants", MOC, Method("moc", 2, "diverse"), seeds=(0,)).run())
+    weights = [
+        json.loads(path.read_text())["indexer"]["diversity_weight"]
+        for path in tmp_path.glob("runs/dcn_v2/moc-2*/*/*/config.json")
+    ]
+    assert sorted(weights) == [0.0, 1.0]
+
+
+def test_two_processes_do_what_one_does(make, tmp_path):
+    alone = make("alone", NONE, MOC)
+    list(alone.run())
+    expected = rows(alone)
+    for result in tmp_path.glob("runs/*/*/*/*/result.json"):
+        result.unlink()
+    together = make("together", NONE, MOC)
+    assert len(runs(together, num_workers=2)) == 4
+    for row, other in zip(rows(together), expected, strict=True):
+        assert row["auc"] == pytest.approx(other["auc"], abs=1e-3)
+        assert (row["method"], row["seed"]) == (other["method"], other["seed"])
+
+
+def test_a_run_that_fails_is_recorded_and_tried_again(make, monkeypatch):
+    broken = make("broken", NONE, MOC)
+    comparison = type(broken._comparison(0))
+    whole = comparison.run_one
+
+    def fails(self, method, seed):
+        if (method, seed) == (NONE, 1):
+            raise RuntimeError("out of luck")
+        return whole(self, method, seed)
+
+    monkeypatch.setattr(comparison, "run_one", fails)
+    outcomes = runs(broken)
+    assert [bool(o.error) for o in outcomes] == [False, True, False, False]
+    assert outcomes[1].row is None
+    assert len(rows(broken)) == 3
+    (failure,) = rows(broken, "failures")
+    assert failure["error"].endswith("RuntimeError: out of luck\n")
+    assert (failure["name"], failure["seed"]) == ("none", 1)
+    monkeypatch.undo()
+    assert [o.resumed for o in runs(broken)] == [True, True, True, False]
+    assert len(rows(broken)) == 4
+    assert rows(broken, "failures") == []
+
+
+def test_rankers_are_not_trained_on_codes_that_could_not_be_made(make, monkeypatch):
+    broken = make("broken", NONE, MOC, seeds=(0,))
+
+    def fails(self, method, seed):
+        raise RuntimeError("no codes")
+
+    monkeypatch.setattr(type(broken._comparison(0)), "make_codes", fails)
+    outcomes = list(broken.run())
+    assert [(o.of_indexer, o.run.method, bool(o.error)) for o in outcomes] == [
+        (True, MOC, True),
+        (False, NONE, False),
+    ]
+    assert [r["method"] for r in rows(broken)] == ["none"]
+    assert [r["name"] for r in rows(broken, "failures")] == ["moc"]
+
+
+def test_methods_with_the_same_codes_share_an_indexer(make, tmp_path):
+    suite = make("me", Method("vq", 1), Method("me", 2), Method("me", 3), seeds=(0,))
+    outcomes = list(suite.run())
+    assert [o.run.method.name for o in outcomes if o.of_indexer] == ["vq"]
+    assert [r["num_codes"] for r in rows(suite)] == [1, 2, 3]
+    (vq,), (two,), (three,) = (
+        [CodeTable.load(path) for path in tmp_path.glob(f"codes/{name}/*")]
+        for name in ("vq-1", "me-2", "me-3")
+    )
+    assert (two.tables_per_code, three.tables_per_code) == (2, 3)
+    np.testing.assert_array_equal(two.codes, vq.codes)
+    np.testing.assert_array_equal(three.codes, vq.codes)
+    assert {path.parent.name for path in tmp_path.glob("indexer_logs/*/*")} == {"vq-1"}
+
+
+def test_settings_are_chosen_without_the_test_part(make, data):
+    suite = make("search", NONE, seeds=(0,), split="validation")
+    list(suite.run())
+    (row,) = rows(suite)
+    assert row["split"] == "validation"
+    assert row["auc"] == row["validation_auc"]
+    # A result on the test part is another run.
+    assert [o.resumed for o in make("table", NONE, seeds=(0,)).run()] == [False]
+
+
+@pytest.mark.parametrize("methods", [(), (NONE, NONE)])
+def test_runs_are_missing_or_repeated(make, methods):
+    with pytest.raises(ValueError, match="must have runs"):
+        make("odd", *methods)
+
+
+def test_blocks_that_ask_for_the_same_run_are_refused(make, data, planted, tmp_path):
+    block = Block("planted", "rating", RANKER, INDEXER, (NONE,), (0,))
+    other = dataclasses.replace(block, methods=(NONE, MOC))
+    with pytest.raises(ValueError, match="3 runs, 2 of them different"):
+        Suite("odd", [block, other], Load(data, planted.vectors), tmp_path)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from moc_tf._keras import keras
+from moc_tf.training import EarlyStoppingOnAUC
+from moc_tf.training.weight_averaging import WeightAveraging
+
+
+class Counter(keras.Model):
+    """Its weight, two numbers, grows by (1, -1) with each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = self.add_weight(name="weight", shape=(2,), initializer="ones")
+
+    def call(self, rows):
+        return tf.gather(self.weight, rows)
+
+    def train_step(self, rows):
+        self.weight.assign_add([1.0, -1.0])
+        return {"loss": self.weight[0]}
+
+
+def fit(model, averaging, epochs=1, steps=4, steps_per_execution=1, callbacks=()):
+    model.compile(steps_per_execution=steps_per_execution)
+    rows = tf.data.Dataset.range(2 * steps).batch(2)
+    model.fit(
+        rows.map(lambda r: r % 2),
+        epochs=epochs,
+        verbose=0,
+        callbacks=[averaging, *callbacks],
+    )
+
+
+def test_it_starts_at_the_weights_and_follows_each_step():
+    model, averaging = Counter(), WeightAveraging(0.75)
+    fit(model, averaging, epochs=2, steps=2)
+    average = 1.0
+    for weight in (2.0, 3.0, 4.0, 5.0):
+        average = 0.75 * average + 0.25 * weight
+    (found,) = averaging.values()
+    np.testing.assert_allclose(found, [average, 2.0 - average], rtol=1e-6)
+
+
+def test_several_steps_in_one_go_count_as_so_many():
+    model, averaging = Counter(), WeightAveraging(0.75)
+    fit(model, averaging, steps=5, steps_per_execution=3)  # 3 steps, then 2
+    average = 1.0
+    for weight, steps in ((4.0, 3), (6.0, 2)):
+        kept = 0.75**steps
+        average = kept * average + (1 - kept) * weight
+    (found,) = averaging.values()
+    np.testing.assert_allclose(found[0], average, rtol=1e-6)
+
+
+def test_the_average_is_lent_to_the_model():
+    model, averaging = Counter(), WeightAveraging(0.5)
+    fit(model, averaging, steps=2)
+    with averaging.applied():
+        np.testing.assert_allclose(model.weight.numpy()[0], 2.25)
+    np.testing.assert_array_equal(model.weight.numpy(), [3.0, -1.0])
+
+
+def test_each_training_has_an_average_of_its_own():
+    model, averaging = Counter(), WeightAveraging(0.5)
+    fit(model, averaging, steps=2)
+    model.set_weights([np.zeros(2, np.float32)])
+    fit(model, averaging, steps=1)
+    np.testing.assert_allclose(averaging.values()[0][0], 0.5)
+
+
+def test_it_goes_on_from_what_it_was():
+    model, averaging = Counter(), WeightAveraging(0.5)
+    averaging.restore([np.array([7.0, 0.0], np.float32)])
+    fit(model, averaging, steps=1)
+    np.testing.assert_allclose(averaging.values()[0], [4.5, 0.0])
+
+
+def test_the_average_is_validated_and_kept():
+    model, averaging = Counter(), WeightAveraging(0.5)
+    seen = []
+
+    def predict(batches):
+        seen.append(model.weight.numpy()[0])
+        return np.array([0.0, 1.0])
+
+    stopping = EarlyStoppingOnAUC(
+        None, np.array([0.0, 1.0]), 1, predict, averaging=averaging
+    )
+    fit(model, averaging, epochs=3, steps=1, callbacks=[stopping])
+    assert seen == [1.5, 2.25]  # not better than the first: then it stops
+    assert model.weight.numpy()[0] == 1.5
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0, -0.1])
+def test_a_decay_out_of_range_is_refused(decay):
+    with pytest.raises(ValueError, match=f"Received: {decay}"):
+        WeightAveraging(decay)
