@@ -1,0 +1,199 @@
+"""The table of a benchmark, for people, and its files."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks.cases import WORKLOADS
+from experiments.benchmarks.comparison import Row, compare
+from experiments.benchmarks.records import OURS, Record, read_records
+from experiments.benchmarks.running import Failure
+from experiments.benchmarks.targets import Verdict, judge
+
+_COLUMNS = (
+    "workload, case",
+    "metric",
+    "ours",
+    "spread",
+    "best peer",
+    "its figure",
+    "ratio",
+    "floor",
+    "of floor",
+    "threads",
+    "others' CPU",
+)
+_TOLD = ("batch", "request", "what", "dataset", "m", "k", "n", "dtype")
+LEGEND = """\
+A figure is the median of its repeats, spread the largest less the smallest of them over
+it. Ratio: how many times better than the best peer that does the same work in the same
+precision; above 1 is better, for times and errors too. Floor: the rate at which the
+matrix products alone would go, at the speed of a product of 4096 x 4096 matrices in
+that precision, though some stay in float32 under bfloat16. Others' CPU: share of the
+machine's CPU time that other processes took; above 5 % a figure is void."""
+_RESULTS, _MACHINE, _TABLE = "results.jsonl", "machine.json", "table.md"
+
+
+class ResultsError(ValueError):
+    """A folder holds results that these cannot be joined to."""
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table that is also readable as it stands."""
+    return _markdown(_COLUMNS, [_cells(row) for row in rows])
+
+
+def targets_table(verdicts: Sequence[Verdict]) -> str:
+    """What was aimed at, and what came of it."""
+    cells = []
+    for verdict in verdicts:
+        target = verdict.target
+        wanted = f">= {target.at_least:g}" if target.at_least is not None else ""
+        if target.at_most is not None:
+            wanted = f"<= {target.at_most:g}"
+        shown = "-" if verdict.figure is None else f"{verdict.figure:.3g}"
+        met = {True: "met", False: "not met", None: "not measured"}[verdict.met]
+        of = target.of if target.over is None else "quotient"
+        cells.append([target.about, of, wanted, shown, met])
+    return _markdown(("target", "of", "wanted", "measured", ""), cells)
+
+
+def report(
+    records: Sequence[Record], failures: Sequence[Failure], machine: Mapping[str, Any]
+) -> str:
+    """All there is to tell, as Markdown."""
+    rows = compare(records)
+    parts = [describe_machine(machine), table(rows), LEGEND]
+    if verdicts := judge(rows):
+        parts.append(targets_table(verdicts))
+    parts += [
+        f"Not measured: {failure.workload}, {failure.name}: {failure.reason}"
+        for failure in failures
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_machine(machine: Mapping[str, Any]) -> str:
+    """A sentence on what it was measured on."""
+    versions = machine["package_versions"]
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"{machine['processor'] or 'An unknown processor'}, {machine['cores']} cores, "
+        f"{machine['memory_gb']} GB of memory, Python {machine['python']}; {packages}."
+    )
+
+
+def spoilt(records: Sequence[Record], failures: Sequence[Failure]) -> str:
+    """Why the figures are not what they should be; "" if they are."""
+    void = [record for record in records if record.is_void]
+    parts = []
+    if void:
+        parts.append(
+            f"{len(void)} of {len(records)} figures are void, because other processes "
+            "used the CPU meanwhile. Measure them again on a quiet machine."
+        )
+    if failures:
+        parts.append(f"{len(failures)} measurements failed.")
+    return " ".join(parts)
+
+
+def write_results(
+    folder: Path,
+    records: Sequence[Record],
+    failures: Sequence[Failure],
+    machine: Mapping[str, Any],
+) -> None:
+    """Writes results.jsonl, machine.json and, last, table.md and its picture.
+
+    Workloads that are not among `records` stay as the folder has them, so that a
+    benchmark can be measured workload by workload.
+
+    Raises:
+      ResultsError: if the folder's results are of another machine or other packages.
+    """
+    from experiments.benchmarks.pictures import plot_ratios
+    from moc_tf.training.run_directory import write_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / _MACHINE).is_file():
+        known = json.loads((folder / _MACHINE).read_text(encoding="utf-8"))
+        if known != machine:
+            raise ResultsError(
+                f"Figures of different machines or packages cannot stand in one table. "
+                f"{folder} has those of {known}. Received: {machine}. Choose another "
+                "folder, or remove this one to measure everything anew."
+            )
+    joined = join(earlier_records(folder), records)
+    lines = "".join(f"{record.line()}\n" for record in joined)
+    write_text(folder / _RESULTS, lines)
+    write_text(folder / _MACHINE, json.dumps(machine, indent=2) + "\n")
+    rows = compare(joined)
+    if any(row.ratio for row in rows):
+        plot_ratios(rows, folder / "ratios.png")
+    write_text(folder / _TABLE, report(joined, failures, machine))
+
+
+def earlier_records(folder: Path) -> list[Record]:
+    """The records that a folder of results has."""
+    path = folder / _RESULTS
+    if not path.is_file():
+        return []
+    return read_records(path.read_text(encoding="utf-8").splitlines())
+
+
+def join(earlier: Sequence[Record], records: Sequence[Record]) -> list[Record]:
+    """Both, in the order of the workloads; of a workload that both have, `records`.
+
+    A workload is in `records` if a figure of ours is: its floor and its peers alone
+    do not replace it.
+    """
+    measured = {record.workload for record in records if record.peer == OURS}
+    fresh = [record for record in records if record.workload in measured]
+    kept = [record for record in earlier if record.workload not in measured]
+    places = list(WORKLOADS)
+    return sorted([*kept, *fresh], key=lambda record: places.index(record.workload))
+
+
+def _cells(row: Row) -> list[str]:
+    ours, peer = row.ours, row.peer
+    config = [f"{k} {ours.config[k]}" for k in _TOLD if k in ours.config]
+    return [
+        ", ".join([ours.workload, str(ours.config.get("case", "")), *config]),
+        ours.metric,
+        _figure(ours),
+        "-" if ours.spread is None else f"{ours.spread:.1%}",
+        "-" if peer is None else _name(peer),
+        "-" if peer is None else _figure(peer),
+        "-" if row.ratio is None else f"{row.ratio:.2f}",
+        "-" if row.floor is None else _number(row.floor),
+        "-" if row.share is None else f"{row.share:.0%}",
+        str(ours.threads),
+        "?" if ours.other_cpu is None else f"{ours.other_cpu:.1%}",
+    ]
+
+
+def _figure(record: Record) -> str:
+    if record.is_void:
+        return f"void: other processes took {record.other_cpu:.0%} of the CPU"
+    return _number(record.value)
+
+
+def _name(peer: Record) -> str:
+    details = [peer.config.get(key) for key in ("quantizer", "mode", "update")]
+    return ", ".join([peer.peer, *(str(detail) for detail in details if detail)])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
+
+
+def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [list(heads), *map(list, rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    padded = (
+        [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        for cells in lines
+    )
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in padded)
