@@ -162,26 +162,30 @@ def _cells(row: Row) -> list[str]:
         ", ".join([ours.workload, str(ours.config.get("case", "")), *config]),
         ours.metric,
         _figure(ours),
-        "-" if ours.spread is None else f"{ours.spread:.1%}",
+        _percent(ours.spread, 1),
         "-" if peer is None else _name(peer),
         "-" if peer is None else _figure(peer),
         "-" if row.ratio is None else f"{row.ratio:.2f}",
         "-" if row.floor is None else _number(row.floor),
-        "-" if row.share is None else f"{row.share:.0%}",
+        _percent(row.share),
         str(ours.threads),
-        "?" if ours.other_cpu is None else f"{ours.other_cpu:.1%}",
+        "?" if ours.other_cpu is None else _percent(ours.other_cpu, 1),
     ]
 
 
 def _figure(record: Record) -> str:
     if record.is_void:
-        return f"void: other processes took {record.other_cpu:.0%} of the CPU"
+        return f"void: other processes took {_percent(record.other_cpu)} of the CPU"
     return _number(record.value)
 
 
 def _name(peer: Record) -> str:
     details = [peer.config.get(key) for key in ("quantizer", "mode", "update")]
     return ", ".join([peer.peer, *(str(detail) for detail in details if detail)])
+
+
+def _percent(share: float | None, digits: int = 0) -> str:
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def _number(value: float) -> str:

@@ -104,11 +104,14 @@ def _lines_of(
                 continue
             if record is not None:
                 yield record
+    except BaseException:  # nobody reads on, an interrupted user among them
+        process.kill()
+        raise
     finally:
-        if process.poll() is None and sys.exc_info()[0] is GeneratorExit:
-            process.kill()
         status = process.wait()
         reader.join()
+        process.stdout.close()
+        process.stderr.close()
     if status or fault:
         said = [line.strip() for line in remarks if line.strip()]
         reason = fault or (said[-1] if said else f"It ended with status {status}.")
