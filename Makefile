@@ -8,6 +8,7 @@ VENV_BEAM := .venv-beam
 RUN := $(VENV)/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check
 WORKDIR ?= runs/quickstart
+RESULTS ?= runs/benchmark
 
 .PHONY: help quickstart test test-slow test-text test-beam lint format benchmark clean
 
@@ -17,7 +18,7 @@ help:
 	@echo "make test-slow   its slow tests: two workers, kills, a million vectors"
 	@echo "make test-text   the tests of embedding texts, in an environment with PyTorch"
 	@echo "make test-beam   the tests of encoding on Apache Beam, in an environment of its own"
-	@echo "make benchmark   rates of the data pipeline, alone and with a model"
+	@echo "make benchmark   figures of speed, error and memory; PEERS=DIR adds other systems'"
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff's formatting and fixes"
 	@echo "make clean       removes the environments and what was built"
@@ -38,7 +39,7 @@ test-beam: $(VENV_BEAM)/.beam
 	$(VENV_BEAM)/bin/python -m pytest -m beam tests/indexing/test_beam_encoding.py
 
 benchmark: $(VENV)/.runtime
-	$(RUN) -m experiments.benchmark
+	$(RUN) -m experiments.benchmark $(if $(PEERS),--peers=$(PEERS)) --results_dir=$(RESULTS)
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .

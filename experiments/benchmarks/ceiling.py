@@ -41,6 +41,8 @@ def measure(task: Task) -> Iterator[Record]:
 
 def _floors(task: Task, ceiling: Measured, dtype: str) -> Iterator[Record]:
     for workload, metric, flops, config in _operations(task):
+        if dtype != "float32" and "model" in config:
+            continue  # rankers are measured in float32
         values = [1e9 * rate / flops for rate in ceiling.values]
         floor = task.record(
             metric,

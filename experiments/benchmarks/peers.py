@@ -44,6 +44,7 @@ def precision_of(record: Record) -> str:
 def candidates(ours: Record, records: Sequence[Record]) -> list[Record]:
     """The peers' records of the same work, in the same precision and metric."""
     rule = {
+        "ceiling": _same_product,
         "tokenizer_train": _same_tokenizer,
         "tokenizer_encode": _same_tokenizer,
         "quantizer_quality": _same_quantizer,
@@ -62,6 +63,10 @@ def candidates(ours: Record, records: Sequence[Record]) -> list[Record]:
     ]
 
 
+def _same_product(ours: Record, peer: Record) -> bool:
+    return peer.has({size: ours.config.get(size) for size in ("m", "k", "n")})
+
+
 def _same_tokenizer(ours: Record, peer: Record) -> bool:
     # Residual levels are another model, and our default form has other widths.
     other_model = str(peer.config.get("quantizer")).startswith("ResidualVQ")
@@ -74,8 +79,11 @@ def _same_quantizer(ours: Record, peer: Record) -> bool:
     if not alike and ours.metric == "relative_mse":
         alike = _ANY_QUANTIZER  # of vectors, which an autoencoder competes with
     # A wider beam finds codes that are no choice of one level after the other.
-    greedy = peer.config.get("encode_beam", 1) == 1
-    return greedy and peer.config.get("quantizer") in alike
+    is_same = peer.config.get("encode_beam", 1) == 1
+    learned_from = ours.config.get("training_items")
+    if ours.metric == "train_seconds" and learned_from is not None:
+        is_same = is_same and peer.config.get("train_vectors") == learned_from
+    return is_same and peer.config.get("quantizer") in alike
 
 
 def _same_training(ours: Record, peer: Record) -> bool:

@@ -119,8 +119,14 @@ def _targets() -> list[Target]:
         ("encoding, bfloat16", encode, {"form": "shared latent", **half}, "ratio", 3.5),
     ):
         found.append(Target(f"tokenizer {about}", workload, vectors, config, of, bound))
-    for name in ("rq_kmeans", "opq", "pq"):
-        about, config = f"error of {name} is faiss'", {"quantizer": name}
+    all_vectors = {"training_items": 65_536}
+    of_method: dict[str, dict[str, Any]] = {
+        "rq_kmeans": {"quantizer": "rq_kmeans"},
+        "opq": {"quantizer": "opq", **all_vectors},
+        "pq": {"quantizer": "pq"},
+    }
+    for name, config in of_method.items():
+        about = f"error of {name} is faiss'"
         quality = ("quantizer_quality", "relative_mse")
         found.append(Target(about, *quality, config, "ratio", 0.99))
     for name in ("pq", "opq"):
@@ -132,7 +138,7 @@ def _targets() -> list[Target]:
                 {"quantizer": "moc"},
                 "value",
                 at_most=1.0,
-                over={"quantizer": name},
+                over=of_method[name],
             )
         )
     for model, bound in (("dcn_v2", 1.75), ("deepfm", 2.0), ("autoint_plus", 5.0)):
