@@ -30,6 +30,7 @@ class EpochRates(keras.callbacks.Callback):
         self._effort = effort
         self._values: list[float] = []
         self._watch: CpuWatch | None = None
+        self._share: float | None = None
         self._started, self._counted = 0.0, 0
 
     @property

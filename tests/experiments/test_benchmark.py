@@ -1,4 +1,4 @@
-"""The harness of the benchmark, on made-up figures."""
+"""The harness of the benchmark: records, processes, cases and data."""
 
 import dataclasses
 import importlib.util
@@ -11,20 +11,10 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.benchmarks import cases, report, shapes, synthetic_data, targets
-from experiments.benchmarks.comparison import compare
+from experiments.benchmarks import cases, shapes, synthetic_data
 from experiments.benchmarks.measuring import latencies, rates, seconds
-from experiments.benchmarks.peers import candidates
 from experiments.benchmarks.records import Record, read_record, read_records
 from experiments.benchmarks.running import Failure, measured_environment, run_kit
-
-MACHINE = {
-    "processor": "Abacus 3000",
-    "cores": 2,
-    "memory_gb": 8.0,
-    "python": "3.11.0",
-    "package_versions": {"moc_tf": "0.1.0"},
-}
 
 
 def record(peer="moc_tf", value=100.0, other_cpu=0.0, **fields):
@@ -34,17 +24,6 @@ def record(peer="moc_tf", value=100.0, other_cpu=0.0, **fields):
         [value], peer=peer, version="1", other_cpu=other_cpu, config=config,
         **{**known, **fields},
     )  # fmt: skip
-
-
-def ours(value=100.0, other_cpu=0.0, precision="float32", **config):
-    config = {"form": "shared latent", "input": "batches", **config}
-    config |= {"case": "made up", "precision": precision}
-    return record(value=value, other_cpu=other_cpu, config=config)
-
-
-def vq(value, precision="float32", quantizer="heads learnable", other_cpu=0.0):
-    config = {"quantizer": quantizer, "precision": precision, "batch": 1024}
-    return record("vector-quantize-pytorch", value, other_cpu, config=config)
 
 
 def test_a_record_is_a_line_with_the_median_and_its_spread():
@@ -68,192 +47,7 @@ def test_lines_that_are_no_records_are_left_out_and_broken_records_are_errors():
         read_record(json.dumps(values | {"value": float("nan")}))
 
 
-def test_the_best_peer_of_the_same_precision_is_the_one_compared():
-    records = [
-        ours(100.0),
-        ours(300.0, precision="mixed_bfloat16"),
-        vq(40.0),
-        vq(50.0),
-        vq(500.0, quantizer="ResidualVQ EMA"),
-        vq(120.0, precision="bfloat16 MLPs"),
-        record("vector-quantize-pytorch", 900.0, workload="tokenizer_encode"),
-    ]
-    single, half = compare(records)
-    assert (single.peer.value, single.ratio) == (50.0, 2.0)
-    assert (half.peer.value, half.ratio) == (120.0, 2.5)
-
-
-def test_other_work_than_the_peers_has_no_peer():
-    (row,) = compare([ours(form="default"), vq(50.0)])
-    assert (row.peer, row.ratio) == (None, None)
-
-
-def test_a_shorter_time_is_better():
-    def latency(peer, value, model):
-        config = {"model": model, "users": 9, "batch": 256, "case": "c"}
-        fields = {"workload": "ranker_predict", "metric": "p99_ms", "config": config}
-        return record(peer, value, **fields)
-
-    records = [latency("moc_tf", 0.5, "dcn_v2"), latency("fuxictr", 1.0, "dcnv2")]
-    records += [latency("fuxictr", 2.0, "dcnv2"), latency("fuxictr", 0.1, "deepfm")]
-    (row,) = compare(records)
-    assert (row.peer.value, row.ratio) == (1.0, 2.0)
-
-
-def test_a_floor_is_the_highest_of_its_precision_and_form():
-    def floor(value, dtype, other_cpu=0.0, **config):
-        return record("floor", value, other_cpu, config={"dtype": dtype, **config})
-
-    records = [
-        ours(100.0),
-        ours(100.0, form="default"),
-        floor(150.0, "float32"),
-        floor(200.0, "float32", form="shared latent"),
-        floor(900.0, "float32", other_cpu=0.5),
-        floor(400.0, "float32", form="default"),
-        floor(500.0, "bfloat16"),
-    ]
-    shared, default = compare(records)
-    assert (shared.floor, shared.share) == (200.0, 0.5)
-    assert (default.floor, default.share) == (400.0, 0.25)
-
-
-@pytest.mark.parametrize("void", ["ours", "best peer", "worse peer"])
-def test_beside_a_busy_process_there_is_no_ratio(void):
-    busy = dict.fromkeys([void], 0.12)
-    records = [
-        ours(100.0, busy.get("ours", 0.0)),
-        vq(50.0, other_cpu=busy.get("best peer", 0.0)),
-        vq(40.0, other_cpu=busy.get("worse peer", 0.0)),
-    ]
-    (row,) = compare(records)
-    assert row.ratio is None
-    assert "void: other processes took 12 % of the CPU" in report.table([row])
-    assert "1 of 3 figures are void" in report.spoilt(records, [])
-
-
-def test_five_percent_are_not_yet_void():
-    records = [ours(100.0, 0.05), vq(50.0, other_cpu=None)]
-    (row,) = compare(records)
-    assert row.ratio == 2.0
-    assert report.spoilt(records, []) == ""
-
-
-def test_training_is_compared_with_training_of_the_same_kind():
-    def training(peer, value, **config):
-        fields = {"workload": "ranker_train", "metric": "examples_per_s"}
-        return record(peer, value, config={"users": 9, **config}, **fields)
-
-    lazy = {"model": "dcn_v2", "optimizer": "lazy_adam", "fusion": "none"}
-    dense = training("fuxictr", 30.0, model="dcnv2", update="dense Adam, clip 10")
-    rows = training("torch sparse", 90.0, model="dcnv2", update="SparseAdam rows")
-    penalised = training("fuxictr", 99.0, model="dcnv2", regulariser="l2 1e-8")
-    loading = {"model": "dcnv2", "update": "dense Adam, clip 10"}
-    loader = training("fuxictr", 1000.0, **loading, input="loader alone")
-    both = training("fuxictr", 20.0, **loading, input="loader and training")
-    others = [dense, rows, penalised, loader, both]
-
-    def found(**config):
-        return candidates(training("moc_tf", 1.0, **config), others)
-
-    assert found(**lazy) == [dense, rows]
-    assert found(**{**lazy, "optimizer": "adam"}) == [dense]
-    assert found(**{**lazy, "optimizer": "adagrad"}) == []
-    assert found(**{**lazy, "fusion": "self_gating"}) == []
-    assert found(**{**lazy, "users": 8}) == []
-    assert found(**lazy, input="files") == [both]
-    assert found(**{**lazy, "model": "no model"}, input="loader alone") == [loader]
-
-
-def test_quantizers_are_compared_by_method_and_moc_by_error_with_the_best():
-    def quality(peer, metric, value, **config):
-        fields = {"workload": "quantizer_quality", "metric": metric}
-        return record(peer, value, config=config, **fields)
-
-    error = "relative_mse"
-    others = [
-        quality("faiss", error, 0.5, quantizer="PQ"),
-        quality("faiss", error, 0.2, quantizer="RQ", encode_beam=1),
-        quality("faiss", error, 0.1, quantizer="RQ", encode_beam=5),
-        quality("faiss", "vectors_per_s", 7.0, quantizer="PQ"),
-        quality("vector-quantize-pytorch", error, 0.01, quantizer="autoencoder + VQ"),
-    ]
-    mine = [
-        quality("moc_tf", error, 0.25, quantizer="pq"),
-        quality("moc_tf", error, 0.4, quantizer="moc"),
-        quality("moc_tf", "vectors_per_s", 14.0, quantizer="pq"),
-        quality("moc_tf", "vectors_per_s", 14.0, quantizer="moc"),
-    ]
-    assert [row.ratio for row in compare([*mine, *others])] == [2.0, 0.5, 2.0, None]
-
-
-def test_the_table_shows_what_was_compared():
-    records = [ours(1234.0, 0.01), vq(617.0), record("floor", 2468.0)]
-    header, _, line = (
-        [cell.strip() for cell in text.split("|")[1:-1]]
-        for text in report.table(compare(records)).splitlines()
-    )
-    assert dict(zip(header, line, strict=True)) == {
-        "workload, case": "tokenizer_train, made up",
-        "metric": "vectors_per_s",
-        "ours": "1,234",
-        "spread": "-",
-        "best peer": "vector-quantize-pytorch, heads learnable",
-        "its figure": "617",
-        "ratio": "2.00",
-        "floor": "2,468",
-        "of floor": "50 %",
-        "threads": "2",
-        "others' CPU": "1.0 %",
-    }
-
-
-def test_targets_are_met_or_not_by_their_worst_figure():
-    def verdict(about, *records):
-        rows = compare(records)
-        return next(v for v in targets.judge(rows) if v.target.about == about)
-
-    half = "tokenizer training, bfloat16"
-    fast = ours(100.0, precision="mixed_bfloat16")
-    assert verdict(half, fast, vq(50.0, "bfloat16")).met is True
-    assert verdict(half, fast, vq(51.0, "bfloat16")).met is False
-    assert verdict(half, fast).met is None
-    shown = {"workload": "start_up", "metric": "seconds"}
-    help_case = {"case": "help of each binary"}
-    quick, slow = (record(value=v, config=help_case, **shown) for v in (0.5, 1.5))
-    about = "the slowest --help, seconds"
-    assert verdict(about, quick, slow).figure == 1.5
-    assert verdict(about, quick, slow).met is False
-    assert verdict(about, quick).met is True
-    void = dataclasses.replace(quick, other_cpu=0.9)
-    assert verdict(about, quick, void).met is None
-
-
-def test_four_million_users_are_held_against_a_hundred_thousand():
-    def training(vocabulary, value):
-        config = {"model": "deepfm", "optimizer": "lazy_adam", "fusion": "none"}
-        config |= {"vocabulary": vocabulary}
-        fields = {"workload": "ranker_train", "metric": "examples_per_s"}
-        return record(value=value, config=config, **fields)
-
-    def verdict(*records):
-        about = "training of deepfm, 4M users over 100k"
-        found = targets.judge(compare(records))
-        return next(v for v in found if v.target.about == about)
-
-    assert verdict(training(0, 100.0), training(2, 91.0)).met is True
-    assert verdict(training(0, 100.0), training(2, 80.0)).figure == 0.8
-    assert verdict(training(2, 80.0)).met is None
-
-
-def test_a_target_of_every_case_that_has_one_finds_it():
-    names = {(c.workload, k, v) for cs in cases.WORKLOADS.values() for c in cs
-             for k, v in c.options.items()}  # fmt: skip
-    told_later = {"batch", "request", "what", "case"}
-    for target in targets.TARGETS:
-        for key, value in {**target.config, **(target.over or {})}.items():
-            if key not in told_later and value is not None:
-                assert (target.workload, key, value) in names, target.about
+PEER = record("vector-quantize-pytorch", 50.0)
 
 
 def kit(folder, script):
@@ -264,11 +58,11 @@ def kit(folder, script):
 
 
 def test_the_lines_of_a_kit_are_joined_and_its_failure_is_told(tmp_path):
-    line = vq(50.0).line()
+    line = PEER.line()
     script = f"echo '{line}'; echo installing; echo about $1 >&2; exit 3"
     found = list(run_kit(kit(tmp_path, script), "ceiling"))
-    assert found == [vq(50.0), Failure("ceiling", "the peers' kit", "about ceiling")]
-    assert list(run_kit(kit(tmp_path, f"echo '{line}'"), "ceiling")) == [vq(50.0)]
+    assert found == [PEER, Failure("ceiling", "the peers' kit", "about ceiling")]
+    assert list(run_kit(kit(tmp_path, f"echo '{line}'"), "ceiling")) == [PEER]
 
 
 def test_a_missing_kit_is_a_failure_with_its_reason(tmp_path):
@@ -280,28 +74,6 @@ def test_a_missing_kit_is_a_failure_with_its_reason(tmp_path):
 def test_what_is_measured_runs_without_the_variables_that_slow_it():
     environment = {"OPENBLAS_CORETYPE": "Haswell", "PATH": "/bin"}
     assert measured_environment(environment) == {"PATH": "/bin"}
-
-
-def test_results_are_kept_by_workload_and_machine(tmp_path):
-    encoding = dataclasses.replace(ours(7.0), workload="tokenizer_encode")
-    first = [ours(100.0), vq(50.0), encoding]
-    report.write_results(tmp_path, first, [], MACHINE)
-    stray = dataclasses.replace(record("floor", 1.0), workload="tokenizer_encode")
-    second = [ours(200.0), vq(50.0), stray]
-    report.write_results(tmp_path, second, [], MACHINE)
-    assert report.earlier_records(tmp_path) == [ours(200.0), vq(50.0), encoding]
-    assert "4.00" in (tmp_path / "table.md").read_text()
-    assert "Abacus 3000, 2 cores" in (tmp_path / "table.md").read_text()
-    assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(report.ResultsError, match="different machines"):
-        report.write_results(tmp_path, second, [], {**MACHINE, "cores": 64})
-
-
-def test_failures_are_told():
-    failure = Failure("memory", "training on columns", "It ran out of it.")
-    text = report.report([ours()], [failure], MACHINE)
-    assert "Not measured: memory, training on columns: It ran out of it." in text
-    assert report.spoilt([ours()], [failure]) == "1 measurements failed."
 
 
 def test_rates_count_all_calls_of_a_repeat_and_latencies_each():
