@@ -84,12 +84,7 @@ def _quantizers() -> Iterator[Case]:
     workload, function = "quantizer_quality", "quantizers:measure"
     for method in ("rq_kmeans", "pq"):
         yield Case(workload, method, function, {"quantizer": method})
-    # faiss' own OPQ is measured with a rotation of so many vectors and codebooks of
-    # all. Here both learn from the same: a quarter, or all.
-    for vectors in (16_384, 65_536):
-        name = f"opq, learned from {vectors:,} vectors"
-        options = {"quantizer": "opq", "training_items": vectors}
-        yield Case(workload, name, function, options)
+    yield Case(workload, "opq", function, {"quantizer": "opq"})
     for method in ("moc", "concatenated_moc"):
         yield Case(workload, method, function, {"quantizer": method})
 

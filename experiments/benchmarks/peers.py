@@ -80,9 +80,6 @@ def _same_quantizer(ours: Record, peer: Record) -> bool:
         alike = _ANY_QUANTIZER  # of vectors, which an autoencoder competes with
     # A wider beam finds codes that are no choice of one level after the other.
     is_same = peer.config.get("encode_beam", 1) == 1
-    learned_from = ours.config.get("training_items")
-    if ours.metric == "train_seconds" and learned_from is not None:
-        is_same = is_same and peer.config.get("train_vectors") == learned_from
     return is_same and peer.config.get("quantizer") in alike
 
 

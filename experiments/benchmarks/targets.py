@@ -119,10 +119,9 @@ def _targets() -> list[Target]:
         ("encoding, bfloat16", encode, {"form": "shared latent", **half}, "ratio", 3.5),
     ):
         found.append(Target(f"tokenizer {about}", workload, vectors, config, of, bound))
-    all_vectors = {"training_items": 65_536}
     of_method: dict[str, dict[str, Any]] = {
         "rq_kmeans": {"quantizer": "rq_kmeans"},
-        "opq": {"quantizer": "opq", **all_vectors},
+        "opq": {"quantizer": "opq"},
         "pq": {"quantizer": "pq"},
     }
     for name, config in of_method.items():

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from moc_tf.indexing.methods import register_indexer
 from moc_tf.indexing.nearest_codes import nearest_codes
-from moc_tf.indexing.option_checks import require, require_integers
+from moc_tf.indexing.option_checks import is_integer, require, require_integers
 from moc_tf.indexing.residual_levels import greedy_codes, sum_of_levels
 from moc_tf.indexing.sampled_indexer import SampledConfig, SampledIndexer
 
@@ -53,13 +53,24 @@ class OptimizedProductConfig(ProductConfig):
       kmeans_iterations: of each codebook's k-means, after the rotation is learned.
       rotation_iterations: rounds in which the rotation is fitted to the codes and the
         codes to the rotation.
+      rotation_items: of the items that are learned from, at most so many are for the
+        rotation, which takes most of the time; None for all. The codebooks learn from
+        all.
     """
 
     rotation_iterations: int = 50
+    rotation_items: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_integers(self, rotation_iterations=1)
+        require(
+            self,
+            "rotation_items",
+            self.rotation_items is None
+            or is_integer(self.rotation_items, self.codebook_size),
+            f"None or an integer of at least codebook_size, {self.codebook_size}",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,9 +203,10 @@ class OptimizedProductIndexer(ProductIndexer):
         import faiss
 
         columns = self._padded(tf.constant(sample)).numpy()
+        rows = columns[self._rotation_rows(len(columns))]
         # Of fewer rows than columns faiss writes beyond its memory. The best rotation
         # of all rows taken twice is that of the rows.
-        rows = np.tile(columns, (-(-columns.shape[1] // len(columns)), 1))
+        rows = np.tile(rows, (-(-columns.shape[1] // len(rows)), 1))
         matrix = faiss.OPQMatrix(columns.shape[1], self.codes_per_item)
         # Its own would have 256 codes. faiss keeps a pointer, so the name is needed.
         quantizer = self._quantizer(rows, verbose)
@@ -208,6 +220,14 @@ class OptimizedProductIndexer(ProductIndexer):
             "rotation": rotation.reshape(matrix.d_out, matrix.d_in),
             "codebooks": self._learn_codebooks(matrix.apply(columns), verbose),
         }
+
+    def _rotation_rows(self, rows: int) -> np.ndarray | slice:
+        """Those that the rotation learns from, at random."""
+        wanted = self.config.rotation_items
+        if wanted is None or wanted >= rows:
+            return slice(None)
+        random = np.random.default_rng(self.config.seed)
+        return np.sort(random.choice(rows, wanted, replace=False))
 
     def _rotated(self, columns: tf.Tensor) -> tf.Tensor:
         return tf.matmul(columns, self._state["rotation"], transpose_b=True)

@@ -217,6 +217,27 @@ def test_training_items_are_at_most_so_many(method):
     assert errors[0] > 1.02 * errors[1]
 
 
+def test_a_rotation_may_learn_from_fewer_items_than_the_codebooks():
+    vectors = random_vectors(500)
+    options = {"num_codebooks": 2, "codebook_size": 8}
+    few = fitted("opq", vectors, rotation_items=40, **options)
+    all_of_them = fitted("opq", vectors, rotation_items=500, **options)
+    assert few.describe()["fit"]["training_items"] == 500
+    whole = fitted("opq", vectors, **options)
+    np.testing.assert_array_equal(all_of_them.codebooks, whole.codebooks)
+    assert not np.allclose(few._arrays()["rotation"], whole._arrays()["rotation"])
+    # Codebooks of forty items alone would be worse than those of all.
+    of_forty = fitted("opq", vectors, training_items=40, **options)
+    errors = [i.quality(vectors).relative_error for i in (few, of_forty)]
+    assert errors[0] < 0.98 * errors[1]
+
+
+@pytest.mark.parametrize("bad", [7, 8.0, "all"])
+def test_rotation_items_are_at_least_the_codes(bad):
+    with pytest.raises(ValueError, match=rf"^rotation_items must be .* {bad!r}\."):
+        make_indexer("opq", codebook_size=8, rotation_items=bad)
+
+
 def test_arrays_of_another_method_are_refused(tmp_path):
     fitted("opq", random_vectors(), num_codebooks=2, codebook_size=4).save(tmp_path)
     arrays, manifest = read_artefact(tmp_path, "indexer")
