@@ -1,18 +1,15 @@
 """Devices and processes that share a training, by name."""
 
 import functools
-import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
-from moc_tf._keras import keras
 from moc_tf.training.local_cluster import free_addresses
 
 _servers: list[Any] = []  # of a cluster in this process; TensorFlow keeps none alive
-_num_workers: dict[tf.distribute.Strategy, int] = {}  # of such clusters
 
 
 class DistributionError(RuntimeError):
@@ -69,21 +66,10 @@ def fit_arguments(
       make_batches: makes the data set of an epoch.
       steps: batches of an epoch.
     """
-    if isinstance(strategy, tf.distribute.ParameterServerStrategy):
-        num_workers = _num_workers[strategy]
-        workers = itertools.count()
-
-        def of_a_worker(_: Any) -> tf.data.Dataset:
-            # TensorFlow tells each worker that there is no other, and all would take
-            # the same batches. Those of `make_strategy` are in this process, so that
-            # they can be counted.
-            place = tf.numpy_function(lambda: next(workers), [], tf.int64)
-            # Workers run ahead of one another, so that none may come to an end.
-            return make_batches().repeat().shard(num_workers, place % num_workers)
-
-        endless = keras.utils.experimental.DatasetCreator(of_a_worker)
-        return {"x": endless, "steps_per_epoch": steps}
     batches = make_batches()
+    if isinstance(strategy, tf.distribute.ParameterServerStrategy):
+        coordinator = _Coordinator(strategy)  # the one that there is
+        return {"x": coordinator.shared_out(batches), "steps_per_epoch": steps}
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         # Every worker gets rows of each batch; TensorFlow would look for files first.
         options = tf.data.Options()
@@ -193,8 +179,10 @@ def _parameter_server(num_workers: int) -> tf.distribute.Strategy:
     addresses = free_addresses(num_workers + 1)
     cluster = tf.train.ClusterSpec({"worker": addresses[1:], "ps": addresses[:1]})
     settings = tf.compat.v1.ConfigProto()
-    # Waiting holds a thread: of a variable, of the next batch, of Python's lock. With
-    # few of them, all can come to wait for one another on a busy machine.
+    # All servers of a process answer with the threads of one pool, whose size the
+    # first server sets for good. A request that waits holds a thread: a step until it
+    # is done, a batch until it is Python's turn, and each needs others to go on. Both
+    # are one a worker, so that this many are never all held.
     settings.inter_op_parallelism_threads = 16 + 4 * num_workers
     for job in cluster.jobs:
         for index in range(cluster.num_tasks(job)):
@@ -204,7 +192,7 @@ def _parameter_server(num_workers: int) -> tf.distribute.Strategy:
         cluster, rpc_layer="grpc"
     )
     strategy = tf.distribute.ParameterServerStrategy(resolver)
-    _num_workers[strategy] = num_workers
+    _Coordinator(strategy)  # before Keras makes one of its own
     return strategy
 
 
@@ -227,6 +215,79 @@ def _tpu(_: int) -> tf.distribute.Strategy:
             f"The TPU {name!r} could not be reached or started: {error}"
         ) from error
     return tf.distribute.TPUStrategy(resolver)
+
+
+class _Coordinator(tf.distribute.coordinator.ClusterCoordinator):
+    """Lets workers take batches from one row, and never takes an iterator from them.
+
+    To delete an iterator, TensorFlow 2.21 takes a lock of the server's and runs a
+    function of the iterator to its end. That needs a thread of the pool in which other
+    deletions, each of some result of a step, hold theirs as they wait for the lock:
+    with all of them held, no server answers again. Nothing bounds the number of these
+    deletions, so that no number of threads is enough. Iterators that stay are no
+    danger, and one for each kind of batch serves all trainings.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy):
+        super().__init__(strategy)
+        # TensorFlow gives out one object for a strategy and calls this each time.
+        if not hasattr(self, "_kept"):
+            self._kept: list[_KeptDataset] = []
+            self._batches: Iterator[Any] = iter(())
+
+    def shared_out(self, batches: tf.data.Dataset) -> Any:
+        """A data set for Keras: `batches` over and over, each for one of the workers.
+
+        Whichever worker is ready takes the next. However far they run ahead of one
+        another, the steps of an epoch see every row once, and the passes of a data set
+        that numbers them (`make_batches`) follow one another.
+        """
+        self._batches = iter(batches.repeat())
+        spec = batches.element_spec
+        for kept in self._kept:
+            if kept.spec == spec:
+                return kept.distributed
+        flat = tf.nest.flatten(spec)
+
+        def take() -> list[Any]:
+            return [part.numpy() for part in tf.nest.flatten(next(self._batches))]
+
+        def taken(_: tf.Tensor) -> Any:
+            parts = tf.numpy_function(take, [], [part.dtype for part in flat])
+            for part, known in zip(parts, flat, strict=True):
+                part.set_shape(known.shape)
+            return tf.nest.pack_sequence_as(spec, parts)
+
+        distributed = self.strategy.distribute_datasets_from_function(
+            lambda _: tf.data.Dataset.counter().map(taken),
+            # A worker that took batches in advance would keep them from the others.
+            tf.distribute.InputOptions(experimental_per_replica_buffer_size=0),
+        )
+        per_worker = super().create_per_worker_dataset(distributed)
+        self._kept.append(_KeptDataset(spec, distributed, per_worker))
+        return distributed
+
+    def create_per_worker_dataset(self, dataset_fn: Any) -> Any:
+        """What Keras calls for the data of a `fit`."""
+        for kept in self._kept:
+            if kept.distributed is dataset_fn:
+                return kept
+        return super().create_per_worker_dataset(dataset_fn)
+
+
+class _KeptDataset:
+    """A data set of workers that has one iterator, however often it is asked for."""
+
+    def __init__(self, spec: Any, distributed: Any, per_worker: Any):
+        self.spec = spec
+        self.distributed = distributed
+        self._per_worker = per_worker
+        self._iterator: Any = None
+
+    def __iter__(self) -> Any:
+        if self._iterator is None:
+            self._iterator = iter(self._per_worker)
+        return self._iterator
 
 
 _MAKERS: dict[str, Callable[[int], tf.distribute.Strategy]] = {

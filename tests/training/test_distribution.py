@@ -120,24 +120,28 @@ def as_worker(folder):
     train(folder, "multi_worker", broken_off=True)
 
 
-def assert_no_row_comes_twice(strategy):
-    given = fit_arguments(strategy, lambda: tf.data.Dataset.range(1_000), 1_000)["x"]
+def assert_workers_take_each_batch_once(strategy):
     coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
-    of_workers = coordinator.create_per_worker_dataset(
-        lambda: strategy.distribute_datasets_from_function(given)
-    )
-    rows = iter(of_workers)
     step = tf.function(lambda rows: next(rows))
-    taken = [coordinator.schedule(step, (rows,)) for _ in range(40)]
-    coordinator.join()
-    assert len({int(row.fetch()) for row in taken}) == 40
+    iterators = []
+    # Two trainings, the first of which is left in the middle of a pass.
+    for first, steps in ((0, 25), (100, 50)):
+        numbers = tf.data.Dataset.range(first, first + 10)
+        given = fit_arguments(strategy, lambda rows=numbers: rows, steps)
+        assert given["steps_per_epoch"] == steps
+        iterators.append(iter(coordinator.create_per_worker_dataset(given["x"])))
+        taken = [coordinator.schedule(step, (iterators[-1],)) for _ in range(steps)]
+        coordinator.join()
+        counts = np.bincount([int(row.fetch()) - first for row in taken])
+        assert counts.tolist() == [-(-(steps - row) // 10) for row in range(10)]
+    assert iterators[0] is iterators[1]  # the deletion of one can end in a deadlock
 
 
 def as_servers(folder):
     for number in (1, 2):
         strategy = make_strategy("parameter_server", number)
         assert writes(strategy)
-        assert_no_row_comes_twice(strategy)
+        assert_workers_take_each_batch_once(strategy)
         train(folder / f"servers_{number}", "parameter_server", number)
 
 
