@@ -33,7 +33,7 @@ def make_strategy(name: str, num_replicas: int = 2) -> tf.distribute.Strategy:
         "multi_worker": the same over processes, each started with its place in the
           cluster in TF_CONFIG; see `run_local_workers` for some on this machine.
         "parameter_server": `num_replicas` workers of this process take steps on
-          their own, each on batches of its own, with variables that they share.
+          their own, each on the batch that is next, with variables that they share.
           Steps do not wait for one another, so that with several workers results
           differ from run to run.
         "tpu": the TPU that TPU_NAME names, or that of this machine.
@@ -180,9 +180,8 @@ def _parameter_server(num_workers: int) -> tf.distribute.Strategy:
     cluster = tf.train.ClusterSpec({"worker": addresses[1:], "ps": addresses[:1]})
     settings = tf.compat.v1.ConfigProto()
     # All servers of a process answer with the threads of one pool, whose size the
-    # first server sets for good. A request that waits holds a thread: a step until it
-    # is done, a batch until it is Python's turn, and each needs others to go on. Both
-    # are one a worker, so that this many are never all held.
+    # first server sets for good. A step holds one until it is done, and a batch until
+    # it is Python's turn; both need others to go on. They are two for each worker.
     settings.inter_op_parallelism_threads = 16 + 4 * num_workers
     for job in cluster.jobs:
         for index in range(cluster.num_tasks(job)):
@@ -220,12 +219,12 @@ def _tpu(_: int) -> tf.distribute.Strategy:
 class _Coordinator(tf.distribute.coordinator.ClusterCoordinator):
     """Lets workers take batches from one row, and never takes an iterator from them.
 
-    To delete an iterator, TensorFlow 2.21 takes a lock of the server's and runs a
-    function of the iterator to its end. That needs a thread of the pool in which other
-    deletions, each of some result of a step, hold theirs as they wait for the lock:
-    with all of them held, no server answers again. Nothing bounds the number of these
-    deletions, so that no number of threads is enough. Iterators that stay are no
-    danger, and one for each kind of batch serves all trainings.
+    TensorFlow 2.21 deletes an iterator under a lock of its server, and a generator in
+    it first runs a function to its end, for which it needs a thread of the servers'
+    pool. Deletions of other results hold such threads as they wait for the lock. Where
+    they hold all, no server answers again; they can be more than any number of
+    threads. So workers get no generator, and an iterator that stays: one for each kind
+    of batch, for all trainings.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
