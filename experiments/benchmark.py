@@ -6,7 +6,7 @@ r"""How fast is it? Our figures, beside those of other systems and the machine's
 
 Measures each configuration of each workload in a process of its own, one after the
 other, then, where a kit of peers is given, theirs, and the machine's ceilings. Prints
-one table. With a kit about 40 minutes on 2 cores, without about 30. A figure is the
+one table. With a kit about 50 minutes on 2 cores, without about 40. A figure is the
 median of three repeats or more. The machine must be idle: a figure beside which other
 processes used more than 5 % of the CPU is void, and the exit status is then 1.
 
@@ -17,7 +17,8 @@ processes used more than 5 % of the CPU is void, and the exit status is then 1.
     ranker_predict     rows/s, and milliseconds of small requests, raw ids among them
     start_up           seconds of imports and of --help
     memory             peak of a training on columns, over data and model
-    reproduction       seconds of a run of a comparison
+    reproduction       seconds of a run of table1, and hours of all of it
+    growth             how cost grows with items, codes, dimensions, vocabulary and more
     ceiling            matrix products; comes along where it bounds a workload
 """
 

@@ -40,6 +40,11 @@ def _block(
     return Block(*data, ranker, indexer, tuple(methods), tuple(seeds))
 
 
+def with_methods(block: Block, methods: Sequence[Method]) -> Block:
+    """The block with other methods."""
+    return dataclasses.replace(block, methods=tuple(methods))
+
+
 def _table1(data: Data, seeds: Sequence[int]) -> Iterator[Block]:
     """Rankers with every method at every scale: the paper's main table."""
     methods = (_NONE, Method("vq", 1), *_SCALED)

@@ -135,8 +135,13 @@ WORKLOADS: Mapping[str, Sequence[Case]] = {
         Case("start_up", "help of each binary", "start_up:measure_help"),
     ],
     "memory": [Case("memory", "training on columns", "memory:measure")],
-    "reproduction": [
-        Case("reproduction", "runs of a comparison", "reproduction:measure")
+    "reproduction": [Case("reproduction", "runs of table1", "reproduction:measure")],
+    "growth": [
+        Case("growth", axis, f"growth:measure_{axis}")
+        for axis in (
+            *("items", "codes", "codebook_size", "dim"),
+            *("vocabulary", "fields", "batch"),
+        )
     ],
 }
 # Whose figures the machine's ceiling bounds.

@@ -45,7 +45,7 @@ def make_model(name: str, shape: RankerShape, users: int, fusion: str) -> Ranker
 def train(task: Task) -> Iterator[Record]:
     """Rows a second of `model.fit` on batches in memory."""
     shape, users = task.scale.ranker, _users(task)
-    ready = _ready_batches(click_log(shape, users), shape.batch_size)
+    ready = ready_batches(click_log(shape, users), shape.batch_size)
     steps = min(_STEPS, int(ready.cardinality()))
     counted = EpochRates(steps * shape.batch_size, task.scale.effort)
     _compiled(task, users).fit(
@@ -66,7 +66,7 @@ def train_from_files(task: Task) -> Iterator[Record]:
     """
     shape, users = task.scale.ranker, _users(task)
     log = click_log(shape, users)
-    ready = _ready_batches(log, shape.batch_size)
+    ready = ready_batches(log, shape.batch_size)
     rows = int(ready.cardinality()) * shape.batch_size
     model = _compiled(task, users)
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +122,8 @@ def _compiled(task: Task, users: int) -> Ranker:
     return model
 
 
-def _ready_batches(log: ClickLog, batch_size: int) -> tf.data.Dataset:
+def ready_batches(log: ClickLog, batch_size: int) -> tf.data.Dataset:
+    """Batches of a log that lie in memory."""
     ready = make_batches(log.columns(), batch_size, drop_remainder=True).cache()
     for _ in ready:  # into the cache
         pass

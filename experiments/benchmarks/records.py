@@ -17,6 +17,8 @@ LOWER_IS_BETTER = {
     "p50_ms",
     "p99_ms",
     "seconds",
+    "us",
+    "table1_hours",
     "peak_share",
 }
 

@@ -24,7 +24,7 @@ _COLUMNS = (
     "threads",
     "others' CPU",
 )
-_TOLD = ("batch", "request", "what", "dataset", "m", "k", "n", "dtype")
+_TOLD = ("batch", "request", "size", "what", "dataset", "m", "k", "n", "dtype")
 LEGEND = """\
 A figure is the median of its repeats, spread the largest less the smallest of them over
 it. Ratio: how many times better than the best peer that does the same work in the same
@@ -112,6 +112,7 @@ def write_results(
     Raises:
       ResultsError: if the folder's results are of another machine or other packages.
     """
+    from experiments.benchmarks.growth_plot import plot_growth
     from experiments.benchmarks.pictures import plot_ratios
     from moc_tf.training.run_directory import write_text
 
@@ -131,6 +132,8 @@ def write_results(
     rows = compare(joined)
     if any(row.ratio for row in rows):
         plot_ratios(rows, folder / "ratios.png")
+    if grown := [record for record in joined if record.workload == "growth"]:
+        plot_growth(grown, folder / "growth.png")
     write_text(folder / _TABLE, report(joined, failures, machine))
 
 

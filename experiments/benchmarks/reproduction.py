@@ -1,57 +1,61 @@
-"""How long a run of a comparison takes: a ranker, one method, one seed."""
+"""How long the runs of the evidence's largest table take."""
 
-import itertools
 import tempfile
+import time
 from collections.abc import Iterator
 
-from experiments import settings
+from experiments import suites
 from experiments.benchmarks.cases import Task
 from experiments.benchmarks.measuring import CpuWatch, Measured
 from experiments.benchmarks.records import Record
-from experiments.datasets import load_dataset
-from moc_tf.training import Comparison, methods_named
+from experiments.datasets import Loader
+from moc_tf.training import Method, Suite
+
+_WORKERS = 2
+_SEEDS = 2
+_METHODS = (Method("none", 0), Method("me", 7), Method("rq_vae", 7), Method("moc", 7))
 
 
 def measure(task: Task) -> Iterator[Record]:
-    """Seconds of each run of a small comparison, its evaluation included.
+    """Seconds of some of table1's runs with two workers, indexers included.
 
-    On Beauty if there is a folder of its files, else on the planted benchmark. The
-    first run of a method also fits the indexer and traces the model, later seeds fit
-    theirs alone; so the mean of all is what a table of many seeds takes a run.
+    With a folder of the Amazon files: four rankers and four methods on Beauty with two
+    seeds; without, on the planted benchmark. `table1_hours` takes the whole table to
+    cost, for each row of its training parts, what these runs cost for theirs; that
+    counts two seeds for a model's tracing, where the table has five.
     """
-    seeds = task.scale.effort.repeats
-    if task.data_dir:
-        name, setting = "amazon/beauty", settings.AMAZON
-        dataset = load_dataset(name, data_dir=task.data_dir)
-    else:
-        name, setting = "planted", settings.PLANTED
-        dataset = load_dataset(name)
-    methods = methods_named(["none", "moc"], [7])
+    data = suites.DATA if task.data_dir else suites.PLANTED
+    load = Loader(task.data_dir)
+    blocks = [
+        suites.with_methods(block, _METHODS)
+        for block in suites.SUITES["table1"](data[:1], range(_SEEDS))
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        comparison = Comparison(
-            "benchmark",
-            dataset.ranking,
-            dataset.vectors,
-            methods,
-            range(seeds),
-            setting.ranker,
-            setting.indexer,
-            folder,
-        )
-        watch, ends = CpuWatch(), [0.0]
-        results = []
-        for progress in comparison.run():
-            ends.append(progress.seconds)
-            results.append(progress.result["method"])
-        share = watch.other_share()
-    lengths = [after - before for before, after in itertools.pairwise(ends)]
-    for method in ("none", "moc"):
-        taken = [s for s, of in zip(lengths, results, strict=True) if of == method]
-        yield task.record(
-            "seconds",
-            Measured(taken, share),
-            dataset=name,
-            what=f"a run of {method}",
-            model=setting.ranker.model,
-            mean_seconds=round(sum(taken) / len(taken), 2),
-        )
+        suite = Suite("benchmark", blocks, load, folder)
+        watch, started = CpuWatch(), time.perf_counter()
+        indexing, count = 0.0, 0
+        for outcome in suite.run(_WORKERS):
+            if outcome.error:
+                raise RuntimeError(outcome.error)
+            if outcome.of_indexer:
+                indexing = outcome.seconds
+            else:
+                count += 1
+        seconds, share = time.perf_counter() - started, watch.other_share()
+    config = {
+        "dataset": ":".join(data[0]),
+        "workers": _WORKERS,
+        "runs": count,
+        "indexer_seconds": round(indexing, 1),
+    }
+    measured = Measured([seconds / count], share)
+    yield task.record("seconds", measured, what="a run", **config)
+    if not task.data_dir:
+        return
+    rows = {pair: len(load(*pair)[0].train) for pair in data}
+    runs = sum(
+        len(block.methods) * len(block.seeds) * rows[block.dataset, block.protocol]
+        for block in suites.SUITES["table1"](data, range(5))
+    )
+    hours = seconds / (count * rows[data[0]]) * runs / 3600
+    yield task.record("table1_hours", Measured([hours], share), **config)

@@ -6,6 +6,7 @@ import pytest
 
 from experiments.benchmarks import cases, report, targets
 from experiments.benchmarks.comparison import compare
+from experiments.benchmarks.growth_plot import plot_growth
 from experiments.benchmarks.peers import candidates
 from experiments.benchmarks.records import Record
 from experiments.benchmarks.running import Failure
@@ -247,3 +248,19 @@ def test_failures_are_told():
     text = report.report([ours()], [failure], MACHINE)
     assert "Not measured: memory, training on columns: It ran out of it." in text
     assert report.spoilt([ours()], [failure]) == "1 measurements failed."
+
+
+def test_growth_has_a_picture_whose_bytes_follow_from_its_figures(tmp_path):
+    def grown(axis, size, value, what="a row of dcn_v2"):
+        config = {"case": axis, "size": size, "what": what}
+        return record(workload="growth", metric="us", value=value, config=config)
+
+    records = [grown("fields", 4, 2.0), grown("fields", 8, 3.0), grown("codes", 1, 1.0)]
+    plot_growth(records, tmp_path / "one.png")
+    plot_growth(records, tmp_path / "two.png")
+    one, two = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
+    assert one == two
+    plot_growth([grown("fields", 4, 2.5), *records[1:]], tmp_path / "two.png")
+    assert (tmp_path / "two.png").read_bytes() != one
+    with pytest.raises(ValueError, match="needs records"):
+        plot_growth([], tmp_path / "one.png")

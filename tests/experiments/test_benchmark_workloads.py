@@ -199,3 +199,19 @@ def test_a_case_in_processes_of_their_own_from_flags_to_table(tmp_path):
     if not void:
         assert cells[8] != "-"  # the floor, from the ceiling in the same call
     assert "cores" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("axis", "kinds"),
+    [
+        ("items", {"an epoch of fit", "encode"}),
+        ("codes", {"a vector of fit", "a vector of encode"}),
+        ("fields", {"a row of dcn_v2"}),
+    ],
+)
+def test_growth_is_measured_by_size(axis, kinds):
+    records = measure("growth", axis)
+    assert {record.config["what"] for record in records} == kinds
+    assert all(len(record.repeat) == 3 for record in records)
+    size = {"items": 512, "codes": 2, "fields": 6}[axis]
+    assert {record.config["size"] for record in records} == {size}
