@@ -49,12 +49,7 @@ class FieldAttention(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Creates the matrices."""
         self._num_fields, dim = layer_checks.fields(self, input_shape)
-        self._heads = (
-            -1,
-            self._num_fields,
-            self.num_heads,
-            self.attention_dim // self.num_heads,
-        )
+        self._head_dim = self.attention_dim // self.num_heads
         names = ["query", "key", "value"]
         if dim != self.attention_dim:
             names.append("residual")
@@ -66,20 +61,26 @@ class FieldAttention(keras.layers.Layer):
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Attends."""
-        # One product for all matrices and heads: theirs are too small to be quick.
-        projected = tf.matmul(
-            tf.reshape(embeddings, (-1, embeddings.shape[-1])),
-            tf.concat(self.kernels, axis=1),
-        )
-        shape = (-1, self._num_fields, len(self.kernels), self.attention_dim)
-        query, key, value, *residual = tf.unstack(tf.reshape(projected, shape), axis=2)
-        query, key, value = (
-            tf.reshape(each, self._heads) for each in (query, key, value)
-        )
-        weights = tf.nn.softmax(tf.einsum("bihs,bjhs->bhij", query, key))
-        mixed = tf.einsum("bhij,bjhs->bihs", weights, value)
-        mixed = tf.reshape(mixed, (-1, self._num_fields, self.attention_dim))
-        return tf.nn.relu(mixed + (residual[0] if residual else embeddings))
+        # Products of every example's own matrices are slow, and transposing for them
+        # slower still. With <W_q e_i, W_k e_j> = <(W_k^T W_q) e_i, e_j> there are two,
+        # with the embeddings as they lie: [batch, F, d], once for all heads.
+        dim, heads = embeddings.shape[-1], self.num_heads
+        of_heads = (dim, heads, self._head_dim)
+        query, key, value = (tf.reshape(each, of_heads) for each in self.kernels[:3])
+        flat = tf.reshape(embeddings, (-1, dim))
+        pulls = tf.reshape(tf.einsum("xhs,yhs->xhy", query, key), (dim, heads * dim))
+        pulled = tf.reshape(tf.matmul(flat, pulls), (-1, self._num_fields * heads, dim))
+        # [batch, j, (i, h)]
+        weights = _softmax_of_columns(tf.matmul(embeddings, pulled, transpose_b=True))
+        mixed = tf.matmul(weights, embeddings, transpose_a=True)
+        mixed = tf.reshape(mixed, (-1, heads * dim))
+        # W_v of each head in a block of the diagonal, so that it reads its own alone.
+        blocks = tf.einsum("xhs,hg->hxgs", value, tf.eye(heads, dtype=value.dtype))
+        blocks = tf.reshape(blocks, (heads * dim, self.attention_dim))
+        output = tf.matmul(mixed, blocks)
+        output += tf.matmul(flat, self.kernels[3]) if self.kernels[3:] else flat
+        shape = (-1, self._num_fields, self.attention_dim)
+        return tf.nn.relu(tf.reshape(output, shape))
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -88,3 +89,20 @@ class FieldAttention(keras.layers.Layer):
             "attention_dim": self.attention_dim,
             "num_heads": self.num_heads,
         }
+
+
+@tf.custom_gradient
+def _softmax_of_columns(scores: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """Softmax over the middle axis of [batch, rows, columns].
+
+    TensorFlow's is over the last axis, and takes one short row after the other where
+    this takes whole rows side by side.
+    """
+    powers = tf.exp(scores - tf.reduce_max(scores, axis=1, keepdims=True))
+    weights = powers / tf.reduce_sum(powers, axis=1, keepdims=True)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        mean = tf.reduce_sum(upstream * weights, axis=1, keepdims=True)
+        return (upstream - mean) * weights
+
+    return weights, gradient
