@@ -62,20 +62,23 @@ def make_batches(
             batch |= {name: tf.gather(table, keys) for name, table in tables.items()}
         return batch
 
+    full, rest = divmod(rows, batch_size)
+    count = full + (rest > 0 and not drop_remainder)
+
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(rows, dtype=tf.int64)
         if shuffle_seed is not None:
             seed = tf.stack([tf.constant(shuffle_seed, tf.int64), number])
             order = tf.random.experimental.stateless_shuffle(order, seed)
-        return tf.data.Dataset.from_tensor_slices(order).batch(
-            batch_size, drop_remainder=drop_remainder
-        )
 
-    batches = (
-        pass_number(first_pass).flat_map(one_pass).map(gather).with_options(_OPTIONS)
-    )
-    full, rest = divmod(rows, batch_size)
-    count = full + (rest > 0 and not drop_remainder)
+        def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
+            # Of the whole order: a data set of its rows would handle each by itself.
+            start = step * batch_size
+            return gather(order[start : start + batch_size])
+
+        return tf.data.Dataset.range(count).map(batch)
+
+    batches = pass_number(first_pass).flat_map(one_pass).with_options(_OPTIONS)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
 
 

@@ -28,7 +28,10 @@ def values_of(dataset, name="x"):
 def nodes_of(dataset):
     """The nodes of the functions that a data set runs."""
     for function in dataset._functions():
-        yield from function.function.graph.as_graph_def().node
+        graph = function.function.graph.as_graph_def()
+        yield from graph.node
+        for inner in graph.library.function:
+            yield from inner.node_def
     for source in dataset._inputs():
         yield from nodes_of(source)
 
