@@ -1,7 +1,9 @@
 """Columns to batches: indices are shuffled, and batches gathered whole."""
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +26,7 @@ def make_batches(
     """Batches of `columns`, with columns of another table joined to each row.
 
     No Python runs a row or a batch: a pass is one permutation, a batch one gather
-    from each column, in a prefetching thread.
+    from each column, or from integers that lie side by side, in a prefetching thread.
 
     Args:
       columns: name -> array [rows, ...].
@@ -50,18 +52,7 @@ def make_batches(
         raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
     if joined:
         _check_keys(columns, joined, join_key)
-    # As eager tensors these are captured by reference; arrays would become constants
-    # in the graph.
-    held = {name: tf.constant(values) for name, values in columns.items()}
-    tables = {name: tf.constant(values) for name, values in (joined or {}).items()}
-
-    def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        batch = {name: tf.gather(values, indices) for name, values in held.items()}
-        if tables:
-            keys = batch.pop(join_key)
-            batch |= {name: tf.gather(table, keys) for name, table in tables.items()}
-        return batch
-
+    gather, gather_joined = _gatherer(columns), _gatherer(joined or {})
     full, rest = divmod(rows, batch_size)
     count = full + (rest > 0 and not drop_remainder)
 
@@ -74,12 +65,58 @@ def make_batches(
         def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
             # Of the whole order: a data set of its rows would handle each by itself.
             start = step * batch_size
-            return gather(order[start : start + batch_size])
+            gathered = gather(order[start : start + batch_size])
+            if joined:
+                gathered |= gather_joined(gathered.pop(join_key))
+            return gathered
 
         return tf.data.Dataset.range(count).map(batch)
 
     batches = pass_number(first_pass).flat_map(one_pass).with_options(_OPTIONS)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+
+
+def _gatherer(
+    columns: Mapping[str, np.ndarray],
+) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """A function from indices to these rows of `columns`.
+
+    Integers of one type lie side by side in memory, so that those of a row are read at
+    one place.
+    """
+    groups: dict[Any, list[str]] = {}
+    for name, values in columns.items():
+        dtype = tf.as_dtype(values.dtype)
+        beside = dtype.is_integer and len(values.shape) <= 2
+        groups.setdefault(dtype if beside else name, []).append(name)
+    # As eager tensors these are captured by reference; arrays would become constants
+    # in the graph.
+    held = [
+        (names, tf.constant(_side_by_side([columns[name] for name in names])))
+        for names in groups.values()
+    ]
+    shapes = {name: tuple(values.shape[1:]) for name, values in columns.items()}
+
+    def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        gathered = {}
+        for names, values in held:
+            rows = tf.gather(values, indices)
+            if len(names) == 1:
+                gathered[names[0]] = rows
+                continue
+            widths = [math.prod(shapes[name]) for name in names]
+            for name, part in zip(names, tf.split(rows, widths, axis=1), strict=True):
+                gathered[name] = part if shapes[name] else tf.squeeze(part, axis=1)
+        return gathered
+
+    return gather
+
+
+def _side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
+    if len(columns) == 1:
+        return columns[0]
+    flat = [np.asarray(values).reshape(len(values), -1) for values in columns]
+    return np.concatenate(flat, axis=1)
 
 
 def pass_number(first: int = 0) -> tf.data.Dataset:

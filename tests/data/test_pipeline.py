@@ -179,6 +179,33 @@ def test_no_column_becomes_a_constant_of_a_graph(seed):
     assert 0 < sum(node.ByteSize() for node in nodes if node.op == "Const") < 10_000
 
 
+def test_rows_are_no_elements_of_a_data_set():
+    # To handle each by itself costs more than all else.
+    operations = {node.op for node in nodes_of(make_batches(NUMBERS, 8, 0))}
+    datasets = {op for op in operations if "Dataset" in op}
+    of_the_number_of_the_pass = {"GeneratorDataset"}
+    assert datasets - of_the_number_of_the_pass == {"RangeDataset", "MapDataset"}
+
+
+def test_integers_of_one_type_are_gathered_at_once():
+    columns = {
+        "a": np.arange(6, dtype=np.int32),
+        "pair": np.arange(12, dtype=np.int32).reshape(6, 2),
+        "cube": np.arange(24, dtype=np.int32).reshape(6, 2, 2),
+        "long": np.arange(6) + 2**40,
+        "float": np.arange(6, dtype=np.float32),
+        "b": tf.range(6) + 10,
+    }
+    dataset = make_batches(columns, 4, shuffle_seed=0)
+    gathers = [node for node in nodes_of(dataset) if node.op == "GatherV2"]
+    assert len(gathers) == 4
+    for batch in batches_of(dataset):
+        for name, values in columns.items():
+            expected = np.asarray(values)[batch["a"]]
+            assert batch[name].dtype == expected.dtype
+            np.testing.assert_array_equal(batch[name], expected)
+
+
 @pytest.mark.parametrize(
     ("columns", "received"),
     [
