@@ -23,7 +23,7 @@ class _RowByRow:
 
     def _clip_gradients(self, grads: Sequence[Any]) -> Sequence[Any]:
         if self.clipnorm or self.global_clipnorm or self.clipvalue:  # type: ignore[attr-defined]
-            grads = self._deduplicate_sparse_grad(list(grads))  # type: ignore[attr-defined]
+            grads = self._deduplicate_sparse_grad(list(grads))
         return super()._clip_gradients(grads)  # type: ignore[misc]
 
 
