@@ -57,7 +57,9 @@ def make_batches(
     count = full + (rest > 0 and not drop_remainder)
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
-        order = tf.range(rows, dtype=tf.int64)
+        # The largest piece of memory that a pass needs; as integers of either size the
+        # order is the same.
+        order = tf.range(rows, dtype=tf.int32 if rows < 2**31 else tf.int64)
         if shuffle_seed is not None:
             seed = tf.stack([tf.constant(shuffle_seed, tf.int64), number])
             order = tf.random.experimental.stateless_shuffle(order, seed)
