@@ -173,8 +173,9 @@ class CodeAutoencoder(keras.Model):
         }
         return tf.add_n([weights.get(name, 1.0) * term for name, term in terms.items()])
 
-    def train_step(self, vectors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """One gradient step on `vectors` [batch, X]."""
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One gradient step on vectors [batch, X]."""
+        vectors, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         normalised = self.normalise(vectors)
         variables = self._trained_now()
         with tf.GradientTape() as tape:
