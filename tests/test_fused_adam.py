@@ -44,8 +44,10 @@ def test_it_equals_keras_adam(options, sparse):
         keras.optimizers.Adam(**options, jit_compile=False), sparse=sparse
     )
     assert len(fused) == len(keras_own) > 3 * len(SHAPES)
-    for one, other in zip(fused, keras_own, strict=True):
-        np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-12)
+    for place, (one, other) in enumerate(zip(fused, keras_own, strict=True)):
+        # Variables may come near zero from where they were; moments are compared whole.
+        atol = 1e-5 if place < len(SHAPES) else 1e-12
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=atol)
 
 
 def test_its_first_step_is_the_learning_rate_whatever_the_gradient():
