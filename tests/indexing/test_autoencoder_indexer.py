@@ -95,6 +95,27 @@ def test_fitting_again_starts_anew(fit, vectors, tmp_path):
     )
 
 
+@pytest.fixture(scope="module")
+def short(fit, vectors):
+    return fit(vectors, epochs=3)
+
+
+# An array is copied to a tensor, or stays where it is; an epoch has five steps.
+@pytest.mark.parametrize(
+    ("name", "value"), [("_HELD", 0), ("_STEPS", 1), ("_STEPS", 2)]
+)
+def test_how_steps_and_batches_are_run_does_not_matter(
+    fit, short, vectors, tmp_path, monkeypatch, name, value
+):
+    monkeypatch.setattr(f"moc_tf.indexing.autoencoder_indexer.{name}", value)
+    other = fit(vectors, epochs=3)
+    assert other.logs == short.logs
+    assert_equal_arrays(
+        saved_arrays(other.indexer, tmp_path / "other"),
+        saved_arrays(short.indexer, tmp_path / "short"),
+    )
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.1])
 def test_the_logs_hold_every_term_of_each_epoch(fit, fitted, vectors, weight):
     run = fit(vectors, diversity_weight=weight, epochs=3) if weight else fitted
