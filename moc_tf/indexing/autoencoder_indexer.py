@@ -96,8 +96,8 @@ class AutoencoderIndexer(Indexer):
             through once before training for its mean, scale and a sample.
           verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
           callbacks: Keras callbacks; the logs hold every loss term, and the figures of
-            `CodebookHealth`, which watches every fit. From an array, and without a
-            strategy, what they see of batches is every eighth.
+            `CodebookHealth`, which watches every fit. Without a strategy they see one
+            batch in eight, but for data sets that do not know their length.
           checkpoint: folder of the state after each epoch, from which a fit that was
             broken off goes on; see `Indexer.fit`. A data set goes on from its first
             batch, which ends as an unbroken fit would if its passes are all alike.
@@ -126,10 +126,13 @@ class AutoencoderIndexer(Indexer):
             model.center.assign(statistics.mean)
             model.scale.assign(statistics.scale)
             optimizer = FusedAdam(config.learning_rate)
-            # Replicas exchange sizes at each step, and a data set may end at any.
-            alone = strategy is None and not isinstance(vectors, tf.data.Dataset)
+            # Replicas exchange sizes at each step, and some data sets end at any.
+            counted = not isinstance(vectors, tf.data.Dataset) or (
+                vectors.cardinality() > 0
+            )
             model.compile(
-                optimizer=optimizer, steps_per_execution=_STEPS if alone else 1
+                optimizer=optimizer,
+                steps_per_execution=_STEPS if counted and strategy is None else 1,
             )
             optimizer.build(model.trainable_variables)
         progress = FitCheckpoint(
