@@ -25,6 +25,7 @@ LEVELS = {
     "code_provenance": 1,
     "code_arrays": 1,
     "fit_checkpoint": 1,
+    "fused_adam": 1,
     "_artefact": 0,
     "global_batch": 0,
     "identifiers": 0,

@@ -14,6 +14,7 @@ from moc_tf.indexing.parallel_dense import ParallelDense
 from moc_tf.indexing.parallel_quantizer import ParallelQuantizer
 from moc_tf.indexing.quantizer import Quantization, Quantizer
 from moc_tf.indexing.residual_quantizer import ResidualQuantizer
+from moc_tf.indexing.squared_error import mean_squares
 
 _QUANTIZERS: dict[str, type[Quantizer]] = {
     "parallel": ParallelQuantizer,
@@ -57,17 +58,22 @@ class CodeAutoencoder(keras.Model):
         heads = 1 if residual or self._repeats > 1 else config.num_codebooks
 
         self._encoder = [
-            _dense(width, "relu", seeds, f"encoder_{i}")
+            _dense(width, "relu", seeds, f"encoder_{i}", config.precision)
             for i, width in enumerate(widths)
         ]
-        self._heads = _dense(heads * config.codebook_dim, None, seeds, "heads")
+        # In half precision many latents would be equally far from their codes.
+        self._heads = _dense(
+            heads * config.codebook_dim, None, seeds, "heads", "float32"
+        )
         self._head_shape = (heads, config.codebook_dim)
         layer = _parallel_dense if config.decoder == "per_codebook" else _dense
         self._decoder = [
-            layer(width, "relu", seeds, f"decoder_{i}")
+            layer(width, "relu", seeds, f"decoder_{i}", config.precision)
             for i, width in enumerate(reversed(widths))
         ]
-        self._reconstruction = layer(input_dim, None, seeds, "reconstruction")
+        self._reconstruction = layer(
+            input_dim, None, seeds, "reconstruction", config.precision
+        )
         self.quantizer = _QUANTIZERS[config.quantizer](
             config.num_codebooks,
             config.codebook_size,
@@ -133,7 +139,7 @@ class CodeAutoencoder(keras.Model):
             hidden = tf.reshape(hidden, [-1, hidden.shape[1] * hidden.shape[2]])
         for layer in self._decoder:
             hidden = layer(hidden)
-        decoded = self._reconstruction(hidden)
+        decoded = tf.cast(self._reconstruction(hidden), tf.float32)
         if self.config.decoder == "per_codebook":
             decoded = tf.reduce_mean(decoded, axis=1)
         return decoded
@@ -153,7 +159,7 @@ class CodeAutoencoder(keras.Model):
         else:
             quantization = self.quantizer(latents, training=training)
         reconstruction = self.reconstruct(quantization.quantized)
-        errors = tf.reduce_mean(tf.square(normalised - reconstruction), axis=1)
+        errors = mean_squares(normalised, reconstruction)
         terms = {"reconstruction": global_mean(errors), **quantization.losses}
         if self.config.diversity_weight:
             terms["diversity"] = cross_correlation(latents)
@@ -167,8 +173,9 @@ class CodeAutoencoder(keras.Model):
         }
         return tf.add_n([weights.get(name, 1.0) * term for name, term in terms.items()])
 
-    def train_step(self, vectors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """One gradient step on `vectors` [batch, X]."""
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One gradient step on vectors [batch, X]."""
+        vectors, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         normalised = self.normalise(vectors)
         variables = self._trained_now()
         with tf.GradientTape() as tape:
@@ -217,15 +224,25 @@ class CodeAutoencoder(keras.Model):
 
 
 def _dense(
-    units: int, activation: str | None, seeds: Iterator[int], name: str
+    units: int,
+    activation: str | None,
+    seeds: Iterator[int],
+    name: str,
+    precision: str,
 ) -> keras.layers.Layer:
     initializer = keras.initializers.GlorotUniform(seed=next(seeds))
     return keras.layers.Dense(
-        units, activation, kernel_initializer=initializer, name=name
+        units, activation, kernel_initializer=initializer, name=name, dtype=precision
     )
 
 
 def _parallel_dense(
-    units: int, activation: str | None, seeds: Iterator[int], name: str
+    units: int,
+    activation: str | None,
+    seeds: Iterator[int],
+    name: str,
+    precision: str,
 ) -> keras.layers.Layer:
-    return ParallelDense(units, activation, seed=next(seeds), name=name)
+    return ParallelDense(
+        units, activation, seed=next(seeds), name=name, dtype=precision
+    )

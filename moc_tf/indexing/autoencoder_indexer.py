@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from moc_tf._keras import keras
 from moc_tf.data.pipeline import make_batches
 from moc_tf.fit_checkpoint import FitCheckpoint
+from moc_tf.fused_adam import FusedAdam
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 from moc_tf.indexing.codebook_health import CodebookHealth
 from moc_tf.indexing.codebook_upkeep import CodebookUpkeep, start_codebooks
@@ -20,6 +20,11 @@ from moc_tf.indexing.fixed_chunks import CHUNK, in_chunks
 from moc_tf.indexing.indexer import Indexer
 from moc_tf.indexing.methods import register_indexer
 from moc_tf.indexing.vector_statistics import VectorStatistics, gather_statistics
+
+# Arrays of at most so many bytes are copied to a tensor: its rows are gathered faster.
+_HELD = 2**28
+# Steps that Keras runs in one go: what it does in between takes a tenth of a small one.
+_STEPS = 8
 
 # What the name of a method fixes: option, value, and how to get another.
 _FIXED: dict[str, tuple[tuple[str, Any, str], ...]] = {
@@ -91,7 +96,8 @@ class AutoencoderIndexer(Indexer):
             through once before training for its mean, scale and a sample.
           verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
           callbacks: Keras callbacks; the logs hold every loss term, and the figures of
-            `CodebookHealth`, which watches every fit.
+            `CodebookHealth`, which watches every fit. Without a strategy they see one
+            batch in eight, but for data sets that do not know their length.
           checkpoint: folder of the state after each epoch, from which a fit that was
             broken off goes on; see `Indexer.fit`. A data set goes on from its first
             batch, which ends as an unbroken fit would if its passes are all alike.
@@ -119,8 +125,15 @@ class AutoencoderIndexer(Indexer):
             model = CodeAutoencoder(config, statistics.width)
             model.center.assign(statistics.mean)
             model.scale.assign(statistics.scale)
-            optimizer = keras.optimizers.Adam(config.learning_rate, jit_compile=False)
-            model.compile(optimizer=optimizer)
+            optimizer = FusedAdam(config.learning_rate)
+            # Replicas exchange sizes at each step, and some data sets end at any.
+            counted = not isinstance(vectors, tf.data.Dataset) or (
+                vectors.cardinality() > 0
+            )
+            model.compile(
+                optimizer=optimizer,
+                steps_per_execution=_STEPS if counted and strategy is None else 1,
+            )
             optimizer.build(model.trainable_variables)
         progress = FitCheckpoint(
             checkpoint,
@@ -211,7 +224,7 @@ class AutoencoderIndexer(Indexer):
         self._decode_chunk = tf.function(model.decode).get_concrete_function(codes)
 
     def _encode(self, vectors: np.ndarray) -> np.ndarray:
-        return in_chunks(self._encode_chunk, vectors.astype(np.float32))
+        return in_chunks(self._encode_chunk, vectors.astype(np.float32, copy=False))
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         return in_chunks(self._decode_chunk, codes)
@@ -221,7 +234,10 @@ class AutoencoderIndexer(Indexer):
         return _arrays_of(self._model)
 
     def _set_arrays(self, arrays: Mapping[str, np.ndarray], input_dim: int) -> None:
-        model = CodeAutoencoder(self._model_config, input_dim)
+        config = dataclasses.replace(
+            self._model_config, precision=self._model_config.encoding_precision
+        )
+        model = CodeAutoencoder(config, input_dim)
         for weight in model.state:
             weight.assign(arrays[_key(weight)])
         self._use(model, input_dim)
@@ -244,22 +260,25 @@ def _key(weight: tf.Variable) -> str:
 def _array_batches(
     vectors: Any, config: AutoencoderConfig, first_pass: int
 ) -> tf.data.Dataset:
-    """Batches of an array, possibly on disk, from which they are gathered."""
+    """Batches of an array, gathered from where it is unless it is small."""
     array = np.asarray(vectors)
-    rows = make_batches(
-        {"row": np.arange(len(array))},
+    held = array.nbytes <= _HELD
+    batches = make_batches(
+        {"rows": array if held else np.arange(len(array))},
         config.batch_size,
         shuffle_seed=config.seed,
         first_pass=first_pass,
     )
-    dtype = tf.as_dtype(array.dtype)
 
     def gather(columns: dict[str, tf.Tensor]) -> tf.Tensor:
-        batch = tf.numpy_function(lambda rows: array[rows], [columns["row"]], dtype)
+        if held:
+            return columns["rows"]
+        batch = tf.numpy_function(lambda rows: array[rows], [columns["rows"]], dtype)
         return tf.ensure_shape(batch, [None, array.shape[1]])
 
+    dtype = tf.as_dtype(array.dtype)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
     )
-    return rows.map(gather).prefetch(2).with_options(options)
+    return batches.map(gather).prefetch(2).with_options(options)

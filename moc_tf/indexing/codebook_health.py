@@ -54,8 +54,8 @@ class CodebookHealth(keras.callbacks.Callback):
         takes all as distinct.
 
     Raises:
-      DivergedError: while training, after the first batch whose loss terms are not
-        finite, or the first epoch whose codebooks are not.
+      DivergedError: while training, as soon as Keras reports a batch whose loss terms
+        are not finite, or an epoch whose codebooks are not.
       CodebookCollapseError: while training, at the end of an epoch.
     """
 

@@ -25,7 +25,9 @@ def in_chunks(
     outputs = []
     for start in range(0, max(len(rows), 1), CHUNK):
         chunk = rows[start : start + CHUNK]
-        padding = [(0, CHUNK - len(chunk))] + [(0, 0)] * (rows.ndim - 1)
-        padded = tf.constant(np.pad(chunk, padding))
-        outputs.append(function(padded).numpy()[: len(chunk)])
+        number = len(chunk)
+        if number < CHUNK:
+            padding = [(0, CHUNK - number)] + [(0, 0)] * (rows.ndim - 1)
+            chunk = np.pad(chunk, padding)
+        outputs.append(function(tf.constant(chunk)).numpy()[:number])
     return np.concatenate(outputs)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from moc_tf._keras import keras
 from moc_tf.global_batch import global_mean, global_sum
 from moc_tf.indexing.estimators import ESTIMATORS
+from moc_tf.indexing.squared_error import mean_squares
 
 CODEBOOK_UPDATES = ("gradient", "ema")
 DISTANCES = ("l2", "cosine")
@@ -185,16 +186,18 @@ class Quantizer(keras.layers.Layer, abc.ABC):
 
     def _rows(self, codes: tf.Tensor) -> tf.Tensor:
         """Vectors of `codes` [batch, n] of the first n codebooks: [batch, n, D]."""
-        codebooks = self.code_vectors()[: codes.shape[1]]
-        rows = tf.gather(codebooks, tf.transpose(codes), batch_dims=1)
-        return tf.transpose(rows, [1, 0, 2])
+        every = tf.reshape(self.code_vectors(), [-1, self.codebook_dim])
+        return tf.gather(every, codes + self._offsets()[: codes.shape[1]])
+
+    def _offsets(self) -> tf.Tensor:
+        """Places of the codebooks' first codes among those of all: int32 [N]."""
+        return self.codebook_size * tf.range(self.num_codebooks)
 
     def _move_codebooks(self, codes: tf.Tensor, targets: tf.Tensor) -> None:
         """One step of the moving averages, over all replicas' targets."""
         assert self.counts is not None
         shape = [self.num_codebooks, self.codebook_size]
-        offsets = self.codebook_size * tf.range(self.num_codebooks)
-        places = tf.reshape(codes + offsets, [-1])
+        places = tf.reshape(codes + self._offsets(), [-1])
         points = tf.reshape(targets, [-1, self.codebook_dim])
         total = self.num_codebooks * self.codebook_size
         number = tf.math.unsorted_segment_sum(tf.ones_like(points[:, 0]), places, total)
@@ -242,4 +245,4 @@ def sg(values: tf.Tensor) -> tf.Tensor:
 
 
 def _mean_square(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    return global_mean(tf.reduce_mean(tf.square(one - other), axis=[1, 2]))
+    return global_mean(mean_squares(one, other))

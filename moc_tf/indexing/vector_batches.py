@@ -44,8 +44,10 @@ def vector_batches(
         _check_shape(part, width)
         width = part.shape[1]
         # All methods compute in float32, where a larger number would be Inf.
-        finite = (np.abs(part) <= np.finfo(np.float32).max).all(axis=1)
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(part.astype(np.float32, copy=False))
         if not finite.all():
+            finite = finite.all(axis=1)
             bad = int(np.argmin(finite))
             raise ValueError(
                 f"Vectors must be finite in float32. Received: NaN or Inf in row "

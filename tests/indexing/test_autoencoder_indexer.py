@@ -84,6 +84,17 @@ def test_a_data_set_keeps_its_order_and_an_array_is_shuffled(fit, vectors, tmp_p
     np.testing.assert_allclose(arrays["scale"], np.sqrt(np.mean(centred**2)), rtol=1e-5)
 
 
+def test_a_data_set_need_not_know_its_length(fit, vectors, tmp_path):
+    batches = tf.data.Dataset.from_tensor_slices(vectors).batch(64)
+    known = fit(batches, epochs=1)
+    unsure = fit(batches.filter(lambda batch: True), epochs=1)
+    assert unsure.logs == known.logs
+    assert_equal_arrays(
+        saved_arrays(unsure.indexer, tmp_path / "unsure"),
+        saved_arrays(known.indexer, tmp_path / "known"),
+    )
+
+
 def test_fitting_again_starts_anew(fit, vectors, tmp_path):
     indexer = fit(vectors[:, :8], epochs=1).indexer
     indexer.fit(vectors)
@@ -92,6 +103,27 @@ def test_fitting_again_starts_anew(fit, vectors, tmp_path):
     assert_equal_arrays(
         saved_arrays(indexer, tmp_path / "again"),
         saved_arrays(fresh, tmp_path / "fresh"),
+    )
+
+
+@pytest.fixture(scope="module")
+def short(fit, vectors):
+    return fit(vectors, epochs=3)
+
+
+# An array is copied to a tensor, or stays where it is; an epoch has five steps.
+@pytest.mark.parametrize(
+    ("name", "value"), [("_HELD", 0), ("_STEPS", 1), ("_STEPS", 2)]
+)
+def test_how_steps_and_batches_are_run_does_not_matter(
+    fit, short, vectors, tmp_path, monkeypatch, name, value
+):
+    monkeypatch.setattr(f"moc_tf.indexing.autoencoder_indexer.{name}", value)
+    other = fit(vectors, epochs=3)
+    assert other.logs == short.logs
+    assert_equal_arrays(
+        saved_arrays(other.indexer, tmp_path / "other"),
+        saved_arrays(short.indexer, tmp_path / "short"),
     )
 
 

@@ -1,7 +1,5 @@
 """What each choice by name does, and which methods are one another's special cases."""
 
-import importlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +10,6 @@ from moc_tf.indexing import (
     CodeAutoencoder,
     ResidualQuantizer,
     make_indexer,
-    nearest_codes,
 )
 from moc_tf.indexing.codebook_upkeep import sample_latents, start_codebooks
 from moc_tf.indexing.kmeans import kmeans
@@ -138,23 +135,6 @@ def test_a_further_level_never_leaves_more_error(start):
         errors.append(float(tf.reduce_mean(tf.square(left))))
     assert (np.diff(errors) <= 0).all()
     assert errors[-1] < 0.3 * errors[0]
-
-
-# The search
-
-
-@pytest.mark.parametrize("at_once", [1, 11, 23, 40])
-def test_searching_a_few_codebooks_at_a_time_finds_the_same(at_once, monkeypatch):
-    random = np.random.default_rng(1)
-    latents = random.normal(size=(30, 7, 5)).astype(np.float32)
-    codebooks = random.normal(size=(7, 11, 5)).astype(np.float32)
-    codebooks[:, 6] = codebooks[:, 2]
-    together = nearest_codes(latents, tf.constant(codebooks))
-    module = importlib.import_module("moc_tf.indexing.nearest_codes")
-    monkeypatch.setattr(module, "_CODES_AT_ONCE", at_once)
-    for search in (nearest_codes, tf.function(nearest_codes)):
-        apart = search(tf.constant(latents), tf.constant(codebooks))
-        np.testing.assert_array_equal(apart, together)
 
 
 # Choices by name

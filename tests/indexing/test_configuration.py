@@ -74,6 +74,8 @@ CHOICES = {
     "estimator": ("straight_through", "rotation"),
     "codebook_start": ("kmeans", "sample"),
     "dead_codes": ("replace", "keep"),
+    "precision": ("float32", "mixed_bfloat16"),
+    "encoding_precision": ("float32", "mixed_bfloat16"),
 }
 
 
