@@ -94,7 +94,7 @@ def _gatherer(
     # As eager tensors these are captured by reference; arrays would become constants
     # in the graph.
     held = [
-        (names, tf.constant(_side_by_side([columns[name] for name in names])))
+        (names, _held(_side_by_side([columns[name] for name in names])))
         for names in groups.values()
     ]
     shapes = {name: tuple(values.shape[1:]) for name, values in columns.items()}
@@ -114,9 +114,19 @@ def _gatherer(
     return gather
 
 
+def _held(values: np.ndarray) -> tf.Tensor:
+    """`values`, which nobody else may change, as a tensor.
+
+    An operation takes the memory of an array as it is, where tf.constant would copy it
+    twice.
+    """
+    return tf.reshape(values, values.shape)
+
+
 def _side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """A new array of these columns."""
     if len(columns) == 1:
-        return columns[0]
+        return np.array(columns[0])
     flat = [np.asarray(values).reshape(len(values), -1) for values in columns]
     return np.concatenate(flat, axis=1)
 

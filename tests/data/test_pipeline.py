@@ -225,3 +225,13 @@ def test_unequal_and_empty_columns_are_refused(columns, received):
 def test_batches_have_rows():
     with pytest.raises(ValueError, match=r"batch_size must be at least 1\. .* 0\."):
         make_batches({"x": np.ones(3)}, 0)
+
+
+def test_what_the_caller_does_to_an_array_later_does_not_show():
+    columns = {"a": np.arange(64, dtype=np.int32), "b": np.zeros(64, np.float32)}
+    batches = make_batches(columns, 64)
+    for values in columns.values():
+        values[:] = -1
+    (batch,) = batches
+    np.testing.assert_array_equal(batch["a"], np.arange(64))
+    np.testing.assert_array_equal(batch["b"], np.zeros(64))
