@@ -86,8 +86,6 @@ def _indexer(task: Task, **options: Any) -> Indexer:
     shape, form = task.scale.tokenizer, task.case.options["form"]
     hidden_units, _ = widths(form, shape)
     precision = task.case.options["precision"]
-    if precision != "float32":
-        options["precision"] = precision
     return make_indexer(
         "moc",
         num_codebooks=shape.num_codebooks,
@@ -96,5 +94,7 @@ def _indexer(task: Task, **options: Any) -> Indexer:
         hidden_units=hidden_units,
         latent="shared" if form == "shared latent" else "projected",
         learning_rate=1e-3,
+        precision=precision,
+        encoding_precision=precision,
         **options,
     )
