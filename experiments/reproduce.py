@@ -9,15 +9,18 @@ failed is recorded, does not stop the others, and is tried again then. Suites th
 a `--workdir` share runs. Rows are in `<workdir>/suites/<suite>/results.jsonl`, which
 grows as runs end.
 
-Suites: headline (DCNv2 on Beauty), table1 (four rankers, every method and scale),
-table2 (fusions), reviewers (controls, other quantisers, other forms of moc, more
-codes).
+Suites: headline (DCNv2 on Beauty), rankers (all seven there), table1 (four rankers,
+every method, scale and data set), table2 (fusions), reviewers (controls, other
+quantisers, other forms of moc, more codes).
 """
 
 from absl import app, flags
 
 _SUITE = flags.DEFINE_enum(
-    "suite", "headline", ["headline", "table1", "table2", "reviewers"], "What to run."
+    "suite",
+    "headline",
+    ["headline", "rankers", "table1", "table2", "reviewers"],
+    "What to run.",
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True)

@@ -87,8 +87,18 @@ def _headline(data: Data, seeds: Sequence[int]) -> Iterator[Block]:
     yield _block(data[0], "dcn_v2", methods, seeds)
 
 
+def _rankers(data: Data, seeds: Sequence[int]) -> Iterator[Block]:
+    """Every ranker with the main methods at seven codes, on the first data set."""
+    from moc_tf.ranking import interactions
+
+    methods = (_NONE, *(Method(name, 7) for name in ("me", "rq_vae", "moc")))
+    for model in interactions.names():
+        yield _block(data[0], model, methods, seeds)
+
+
 SUITES: Mapping[str, Callable[[Data, Sequence[int]], Iterator[Block]]] = {
     "headline": _headline,
+    "rankers": _rankers,
     "table1": _table1,
     "table2": _table2,
     "reviewers": _reviewers,
