@@ -27,6 +27,8 @@ LEVELS = {
     "fit_checkpoint": 1,
     "fused_adam": 1,
     "_artefact": 0,
+    "array_tensor": 0,
+    "cores": 0,
     "global_batch": 0,
     "identifiers": 0,
     "_keras": 0,

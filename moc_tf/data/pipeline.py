@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from moc_tf.array_tensor import as_tensor
+
 # Autotuning finds nothing to tune here, and its thread, which sleeps for seconds at a
 # time, would delay the end of every `fit` until it wakes.
 _OPTIONS = tf.data.Options()
@@ -94,7 +96,7 @@ def _gatherer(
     # As eager tensors these are captured by reference; arrays would become constants
     # in the graph.
     held = [
-        (names, _held(_side_by_side([columns[name] for name in names])))
+        (names, as_tensor(_side_by_side([columns[name] for name in names])))
         for names in groups.values()
     ]
     shapes = {name: tuple(values.shape[1:]) for name, values in columns.items()}
@@ -112,15 +114,6 @@ def _gatherer(
         return gathered
 
     return gather
-
-
-def _held(values: np.ndarray) -> tf.Tensor:
-    """`values`, which nobody else may change, as a tensor.
-
-    An operation takes the memory of an array as it is, where tf.constant would copy it
-    twice.
-    """
-    return tf.reshape(values, values.shape)
 
 
 def _side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,9 +1,13 @@
 """Rows through a graph in chunks of one size, whatever the size of the batch."""
 
+import concurrent.futures
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+
+from moc_tf.array_tensor import as_tensor
+from moc_tf.cores import num_threads
 
 # Every call of the graph has this many rows, so that a vector's codes cannot depend on
 # how many others it is encoded with: matrix kernels differ by size, in the last bit.
@@ -22,12 +26,19 @@ def in_chunks(
     Returns:
       Array [rows, ...] of the function's outputs.
     """
-    outputs = []
-    for start in range(0, max(len(rows), 1), CHUNK):
+
+    def of_chunk(start: int) -> np.ndarray:
         chunk = rows[start : start + CHUNK]
         number = len(chunk)
         if number < CHUNK:
             padding = [(0, CHUNK - number)] + [(0, 0)] * (rows.ndim - 1)
             chunk = np.pad(chunk, padding)
-        outputs.append(function(tf.constant(chunk)).numpy()[:number])
-    return np.concatenate(outputs)
+        return function(as_tensor(chunk)).numpy()[:number]
+
+    starts = range(0, max(len(rows), 1), CHUNK)
+    # A chunk by itself leaves cores idle: not every kernel uses all of them.
+    at_a_time = min(len(starts), num_threads())
+    if at_a_time == 1:
+        return np.concatenate([of_chunk(start) for start in starts])
+    with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
+        return np.concatenate(list(pool.map(of_chunk, starts)))

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+# Codebooks that are searched at a time: argmax runs on one core alone.
+_AT_A_TIME = 2
+
 
 def nearest_codes(latents: tf.Tensor, codebooks: tf.Tensor) -> tf.Tensor:
     """Index of the nearest code: argmin_k ||z_n - E_n[k]||², ties to the lowest k.
@@ -30,8 +33,8 @@ def nearest_codes(latents: tf.Tensor, codebooks: tf.Tensor) -> tf.Tensor:
     biases = -0.5 * tf.reduce_sum(tf.square(codebooks), axis=-1)
     found: list[tf.Tensor] = []
     for n in range(num_codebooks):
-        # One after the other, so that no two hold their scores [batch, K] at a time.
-        with tf.control_dependencies(found[-1:]):
+        # No more at a time, since each of them holds its scores, [batch, K].
+        with tf.control_dependencies(found[: max(n + 1 - _AT_A_TIME, 0)]):
             targets = tf.identity(latents[:, n])
             products = tf.matmul(targets, codebooks[n], transpose_b=True)
             scores = tf.nn.bias_add(products, biases[n])

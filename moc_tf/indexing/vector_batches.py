@@ -8,7 +8,7 @@ import numpy as np
 
 
 def vector_batches(
-    vectors: Any, width: int | None = None, batch_size: int = 4096
+    vectors: Any, width: int | None = None, batch_size: int = 8192
 ) -> Iterator[np.ndarray]:
     """Checked batches of `vectors`, in order.
 

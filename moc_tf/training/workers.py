@@ -7,6 +7,8 @@ import queue
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from moc_tf.cores import num_cores
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -37,7 +39,7 @@ def spread(
         return
     context = multiprocessing.get_context("spawn")
     outbox = context.Queue()
-    threads = max(1, _num_cores() // num_workers)
+    threads = max(1, num_cores() // num_workers)
     pool = concurrent.futures.ProcessPoolExecutor(
         min(num_workers, max(len(tasks), 1)), context, _prepare, (outbox, threads)
     )
@@ -54,13 +56,6 @@ def spread(
                 running -= done
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _num_cores() -> int:
-    """Cores that this process may use; in a container fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _prepare(outbox: Any, threads: int) -> None:
