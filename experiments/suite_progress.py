@@ -32,7 +32,7 @@ def _line(suite: Suite, outcome: Outcome) -> str:
         f"{block.dataset} {block.protocol} ",
     ]
     if outcome.of_indexer:
-        what.append(f"codes of {run.method.fitted_as.id:<16} seed {run.seed} ")
+        what.append(f"codes of {run.method.id:<16} seed {run.seed} ")
     else:
         what.append(f"{block.ranker.model:<12} {run.method.id:<16} seed {run.seed} ")
     if outcome.error:

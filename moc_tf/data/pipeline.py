@@ -116,10 +116,10 @@ def _gatherer(
     return gather
 
 
-def _side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """A new array of these columns."""
+def _side_by_side(columns: Sequence[np.ndarray]) -> Any:
+    """A new array of these columns; a tensor, which cannot change, as it is."""
     if len(columns) == 1:
-        return np.array(columns[0])
+        return columns[0] if tf.is_tensor(columns[0]) else np.array(columns[0])
     flat = [np.asarray(values).reshape(len(values), -1) for values in columns]
     return np.concatenate(flat, axis=1)
 

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
 from moc_tf.ranking import Ranker
 from moc_tf.training.distribution import make_strategy, wait_for_all, writes
-from moc_tf.training.environment import package_versions, peak_rss_mb
+from moc_tf.training.environment import package_versions
+from moc_tf.training.folder_lock import only_one
 from moc_tf.training.method_codes import MethodCodes
 from moc_tf.training.methods import Method
 from moc_tf.training.ranker_config import RankerConfig
-from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
+from moc_tf.training.ranker_trainer import RankerTrainer
 from moc_tf.training.run_directory import RunDirectory, digest, write_text
+from moc_tf.training.run_result import run_result
 from moc_tf.training.serving_record import (
+    SERVING_FILE,
     ServingRecord,
     keep_serving_data,
 )
@@ -107,6 +111,7 @@ class Comparison:
         self._split = split
         self._keep_models = keep_models
         self._traced: tuple[Method, RankerTrainer] | None = None
+        self._serving_data: dict[str, Path] = {}
         self._data = data
         self._items = ItemVectors(data.item_ids, vectors.aligned_to(data.item_ids))
         self._methods = list(methods)
@@ -148,10 +153,10 @@ class Comparison:
         self._keep_what_runs_share()
         total = len(self._methods) * len(self._seeds)
         rows: dict[tuple[int, int], dict[str, Any]] = {}
-        # Methods that share an indexer go to one worker, which must make it.
-        groups: dict[Method, list[int]] = collections.defaultdict(list)
+        # Methods that share an indexer go to one worker, and the others need not wait.
+        groups: dict[Any, list[int]] = collections.defaultdict(list)
         for index, method in enumerate(self._methods):
-            groups[method.fitted_as].append(index)
+            groups[self.fit_path(method, self._seeds[0]) or method].append(index)
         tasks = list(groups.values())
         if num_workers > 1:  # the longest first, so that no worker is left with it
             tasks.sort(key=lambda group: -self._methods[group[0]].num_codes)
@@ -172,9 +177,25 @@ class Comparison:
                 yield (index, position), row, resumed
 
     def finished(self, method: Method, seed: int) -> dict[str, Any] | None:
-        """The row of a run that is done; None of one that is not."""
-        result = self._run_directory(method, seed).finished_result()
-        return None if result is None else {**result["row"], "suite": self._suite}
+        """The row of a run that is done; None of one that is not.
+
+        Where models are kept, a run without its own is not done.
+        """
+        directory = self._run_directory(method, seed)
+        result = directory.finished_result()
+        if result is None:
+            return None
+        if self._keep_models and not (directory.path / SERVING_FILE).exists():
+            return None
+        return {**result["row"], "suite": self._suite}
+
+    def run_path(self, method: Method, seed: int) -> Path:
+        """The folder of a run."""
+        return self._run_directory(method, seed).path
+
+    def fit_path(self, method: Method, seed: int) -> Path | None:
+        """The folder of the indexer that a run reads codes of; None without one."""
+        return self._codes.fit_path(method, seed)
 
     def make_codes(self, method: Method, seed: int) -> None:
         """Fits the indexer of a run and encodes all items, unless that is done."""
@@ -183,14 +204,31 @@ class Comparison:
     def run_one(self, method: Method, seed: int) -> tuple[dict[str, Any], bool]:
         """Does one run, or finds it done: (row of results.jsonl, was it done before?).
 
-        The model stays traced until another method is run.
+        The model stays traced until another method is run. Of several processes that
+        ask for the same run, one does it and the others wait.
         """
-        directory = self._run_directory(method, seed)
+        self._keep_what_runs_share()
         strategy = self._strategy()
         wait_for_all(strategy)  # so that all find the same results
-        done = self.finished(method, seed)
-        if done is not None:
-            return done, True
+        directory = self._run_directory(method, seed)
+        alone = only_one(directory.path) if writes(strategy) else nullcontext()
+        with alone:
+            done = self.finished(method, seed)
+            if done is not None:
+                return done, True
+            try:
+                return self._train(method, seed, directory, strategy), False
+            except BaseException:
+                self._traced = None  # what Keras left in the middle of a training
+                raise
+
+    def _train(
+        self,
+        method: Method,
+        seed: int,
+        directory: RunDirectory,
+        strategy: tf.distribute.Strategy,
+    ) -> dict[str, Any]:
         is_first = writes(strategy)
         table = self._codes.table(method, seed) if is_first else None
         if is_first:
@@ -207,21 +245,25 @@ class Comparison:
             directory.progress if self._keep_models else None,
             evaluate_test=self._split == "test",
         )
-        result = self._result(method, seed, trained)
+        result = run_result(self._row_head(method, seed), self._data.sha256, trained)
         if is_first:
             model = None
             if self._keep_models:
                 model = trainer.single_model()
                 self._serving_record(method, seed, model).write(directory.path)
             directory.finish(model, result)
-        return result["row"], False
+        return result["row"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the traced model, which another process makes for itself."""
+        return {**self.__dict__, "_traced": None}
 
     def _strategy(self) -> tf.distribute.Strategy:
         return make_strategy(self._ranker.distribution, self._ranker.num_replicas)
 
     def _keep_what_runs_share(self) -> None:
         """Writes it before there are workers, of which several would write at once."""
-        if not self._keep_models:
+        if not self._keep_models or self._serving_data:
             return
         self._serving_data = {
             name: keep_serving_data(
@@ -273,6 +315,20 @@ class Comparison:
         name = f"seed-{seed}-{digest(config)}"
         return RunDirectory(folder / self._fusion(method) / name, config)
 
+    def _row_head(self, method: Method, seed: int) -> dict[str, Any]:
+        return {
+            "suite": self._suite,
+            "dataset": self._data.name,
+            "protocol": self._data.protocol,
+            "model": self._ranker.model,
+            "method": method.name,
+            "num_codes": method.num_codes,
+            "fusion": self._fusion(method),
+            "variant": self._variant(method),
+            "seed": seed,
+            "split": self._split,
+        }
+
     def _trainer(self, method: Method, table: CodeTable | None) -> RankerTrainer:
         if self._traced is None or self._traced[0] != method:
             data = method.applied_to(self._data, self._items)
@@ -285,35 +341,3 @@ class Comparison:
         if self._starts_from_codebooks(method):
             return self._codes.codebooks(method, seed)
         return None
-
-    def _result(
-        self, method: Method, seed: int, trained: TrainedRanker
-    ) -> dict[str, Any]:
-        evaluation = trained.test or trained.validation
-        row = {
-            "suite": self._suite,
-            "dataset": self._data.name,
-            "protocol": self._data.protocol,
-            "model": self._ranker.model,
-            "method": method.name,
-            "num_codes": method.num_codes,
-            "fusion": self._fusion(method),
-            "variant": self._variant(method),
-            "seed": seed,
-            "split": self._split,
-            **evaluation.to_row(),
-            "validation_auc": trained.validation.all_items.auc,
-            "num_parameters": trained.num_parameters,
-            "train_seconds": round(trained.train_seconds, 3),
-            "examples_per_second": round(trained.examples_per_second, 1),
-            "peak_rss_mb": round(peak_rss_mb(), 1),
-            "data_sha256": self._data.sha256,
-            "package_versions": package_versions(),
-        }
-        return {
-            "row": row,
-            "best_epoch": trained.best_epoch,
-            "num_epochs": trained.num_epochs,
-            "validation": trained.validation,
-            "test": trained.test,
-        }

@@ -21,6 +21,7 @@ from moc_tf.indexing import (
     method_options,
 )
 from moc_tf.training.environment import package_versions
+from moc_tf.training.folder_lock import only_one
 from moc_tf.training.methods import CONTROLS, SHUFFLED, Method
 from moc_tf.training.run_directory import EpochLogger, digest
 from moc_tf.training.serving_record import keep_table
@@ -122,33 +123,56 @@ class MethodCodes:
         """
         if not method.has_codes:
             return None
-        table = self._tables.get(method.name) or self._made(method, seed)
-        return table.shuffled(seed) if method.variant == SHUFFLED else table
+        plain = _plain(method)
+        table = self._tables.get(method.name) or self._made(plain, seed)
+        return table if plain == method else table.shuffled(seed)
 
     def _made(self, method: Method, seed: int) -> CodeTable:
-        place = self._place(method, seed)
-        checkpoint = self._workdir / "indexer_checkpoints" / place
         folders = self.folders(method, seed)
         table = _read(folders["codes"])
-        if table is None:
-            indexer = self.indexer(method, seed)
-            if method.fitted_as.name != method.name:
-                self._made(method.fitted_as, seed)
-                fitted = self.folders(method.fitted_as, seed)["indexer"]
-                assert isinstance(indexer, AutoencoderIndexer)
-                indexer.adopt(load_indexer(fitted))
-            else:
-                indexer.fit(
-                    self._items.vectors[self._data.training_items],
-                    callbacks=[EpochLogger(self._workdir / "indexer_logs" / place)],
-                    checkpoint=checkpoint,
-                )
-            indexer.save(folders["indexer"])
-            provenance = {"data_sha256": self._data.sha256}
-            table = index_items(indexer, self._items, provenance)
-            table.save(folders["codes"])
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        if table is not None:
+            return table
+        with only_one(folders["codes"]):  # of the processes that want it
+            table = _read(folders["codes"])
+            if table is None:
+                indexer = self._fitted(method, seed)
+                indexer.save(folders["indexer"])
+                provenance = {"data_sha256": self._data.sha256}
+                table = index_items(indexer, self._items, provenance)
+                table.save(folders["codes"])
+            checkpoint = self._checkpoint(method, seed)
+            shutil.rmtree(checkpoint, ignore_errors=True)
         return table
+
+    def _fitted(self, method: Method, seed: int) -> Indexer:
+        indexer = self.indexer(method, seed)
+        source = self._source(method)
+        if source != method:
+            self._made(source, seed)
+            assert isinstance(indexer, AutoencoderIndexer)
+            fitted = load_indexer(self.folders(source, seed)["indexer"])
+            return indexer.adopt(fitted)
+        log = self._workdir / "indexer_logs" / self._place(method, seed)
+        return indexer.fit(
+            self._items.vectors[self._data.training_items],
+            callbacks=[EpochLogger(log)],
+            checkpoint=self._checkpoint(method, seed),
+        )
+
+    def _source(self, method: Method) -> Method:
+        """The method whose fit serves: of "me", "vq", unless that name is given."""
+        if method.name == "me" and "vq" not in self._tables:
+            return Method("vq", 1)
+        return method
+
+    def _checkpoint(self, method: Method, seed: int) -> Path:
+        return self._workdir / "indexer_checkpoints" / self._place(method, seed)
+
+    def fit_path(self, method: Method, seed: int) -> Path | None:
+        """The folder of the indexer that is fitted for `method`; None without one."""
+        if not method.has_codes or method.name in self._tables:
+            return None
+        return self.folders(self._source(_plain(method)), seed)["indexer"]
 
     def codebooks(self, method: Method, seed: int) -> np.ndarray:
         """Codebooks of the indexer that made the codes, float32 [N, K, D]."""
@@ -184,6 +208,12 @@ class MethodCodes:
             "package_versions": package_versions(),
         }
         return Path(method.folder) / f"seed-{seed}-{digest(made_of)}"
+
+
+def _plain(method: Method) -> Method:
+    """The method whose codes `method` deals out to other items, or itself."""
+    is_shuffled = method.variant == SHUFFLED
+    return dataclasses.replace(method, variant="") if is_shuffled else method
 
 
 def _read(path: Path) -> CodeTable | None:

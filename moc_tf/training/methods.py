@@ -74,15 +74,6 @@ class Method:
         return f"{self.name}-{self.num_codes}"
 
     @property
-    def fitted_as(self) -> "Method":
-        """The method whose indexer this one reads: "me" has the codes of "vq"."""
-        if self.name == "me":
-            return Method("vq", 1)
-        if self.variant == SHUFFLED:
-            return Method(self.name, self.num_codes)
-        return self
-
-    @property
     def has_codes(self) -> bool:
         """Whether it describes items by a code table."""
         return self.name not in CONTROLS

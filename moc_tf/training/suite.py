@@ -93,14 +93,17 @@ class Suite:
 
     Args:
       name: of the suite, in every row.
-      blocks: what to run. Two of them must not ask for the same run.
+      blocks: what to run. Two of them must not ask for the same run. What is the same
+        in other suites, also of processes that run at the same time, is done once.
       load: data set and vectors by name and protocol. Must be picklable, and equal to
         its copies, as each process loads a data set once.
       workdir: where everything is written.
       split: what the results are of; see `Comparison`.
+      part: name of a part of the suite, if the blocks are not all of it; its results
+        are in `suites/<name>/parts/<part>/`.
 
     Raises:
-      ValueError: if there are no blocks, or two ask for the same run.
+      ValueError: if there are no runs, or the training of a ranker is distributed.
     """
 
     def __init__(
@@ -110,10 +113,13 @@ class Suite:
         load: Load,
         workdir: str | os.PathLike,
         split: str = "test",
+        part: str = "",
     ):
         self.name = name
         self.blocks = list(blocks)
         self.folder = Path(workdir) / "suites" / name
+        if part:
+            self.folder = self.folder / "parts" / part
         self._load = load
         self._workdir = Path(workdir)
         self._split = split
@@ -123,26 +129,37 @@ class Suite:
             for method in block.methods
             for seed in block.seeds
         ]
-        asked = [self._key(run) for run in self.runs]
-        if not asked or len(set(asked)) < len(asked):
-            raise ValueError(
-                f"Suite {name!r} must have runs, each in one of its blocks. Received: "
-                f"{len(asked)} runs, {len(set(asked))} of them different."
-            )
-
-    def _key(self, run: Run) -> tuple[Block, Method, int]:
-        block = dataclasses.replace(self.blocks[run.block], methods=(), seeds=())
-        return block, run.method, run.seed
+        if not self.runs:
+            raise ValueError(f"Suite {name!r} must have runs. Received: none.")
+        for block in self.blocks:
+            if block.ranker.distribution != "none":
+                raise ValueError(
+                    "The processes of a suite train a ranker each, so that its own "
+                    "training cannot be distributed. Received: distribution="
+                    f"{block.ranker.distribution!r}."
+                )
 
     def finished(self) -> dict[Run, dict[str, Any]]:
-        """The rows of the runs that are done."""
-        rows = {}
+        """The rows of the runs that are done.
+
+        Raises:
+          ValueError: if two blocks ask for the same run.
+        """
+        rows: dict[Run, dict[str, Any]] = {}
+        paths: dict[Path, Run] = {}
         for index in range(len(self.blocks)):
             comparison = self._comparison(index)
             for run in self.runs:
-                if run.block == index and (
-                    row := comparison.finished(run.method, run.seed)
-                ):
+                if run.block != index:
+                    continue
+                path = comparison.run_path(run.method, run.seed)
+                if paths.setdefault(path, run) != run:
+                    raise ValueError(
+                        f"Blocks of suite {self.name!r} must ask for different runs. "
+                        f"Received: twice {run.method} with seed {run.seed}, in blocks "
+                        f"{paths[path].block} and {index}."
+                    )
+                if row := comparison.finished(run.method, run.seed):
                     rows[run] = row
         return rows
 
@@ -225,13 +242,14 @@ class Suite:
 
     def _fits(self, runs: Sequence[Run]) -> list[list[Run]]:
         """Those of `runs` that read codes, by the indexer that they share."""
-        groups: dict[Any, list[Run]] = {}
-        for run in runs:
-            if run.method.has_codes:
-                block = self.blocks[run.block]
-                data = (block.dataset, block.protocol, block.indexer)
-                key = (data, run.method.fitted_as, run.seed)
-                groups.setdefault(key, []).append(run)
+        groups: dict[Path, list[Run]] = {}
+        for index in range(len(self.blocks)):
+            comparison = self._comparison(index)
+            for run in runs:
+                if run.block == index and (
+                    path := comparison.fit_path(run.method, run.seed)
+                ):
+                    groups.setdefault(path, []).append(run)
         # The longest first, so that no worker is left with them.
         return sorted(groups.values(), key=lambda group: -group[0].method.num_codes)
 
@@ -243,10 +261,9 @@ class Suite:
         return list(groups.values())
 
     def _make_codes(self, runs: Sequence[Run]) -> Iterator[tuple[Sequence[Run], str]]:
-        comparison = self._comparison(runs[0].block)
         try:
-            for method in dict.fromkeys(run.method for run in runs):
-                comparison.make_codes(method, runs[0].seed)
+            for run in {run.method: run for run in runs}.values():
+                self._comparison(run.block).make_codes(run.method, run.seed)
             yield runs, ""
         except Exception:
             yield runs, traceback.format_exc()
@@ -254,9 +271,10 @@ class Suite:
     def _train(
         self, runs: Sequence[Run]
     ) -> Iterator[tuple[Run, dict[str, Any] | None, str]]:
-        comparison = self._comparison(runs[0].block)
+        comparison: Comparison | None = None
         for run in runs:
             try:
+                comparison = comparison or self._comparison(run.block)
                 yield run, comparison.run_one(run.method, run.seed)[0], ""
             except Exception:
                 yield run, None, traceback.format_exc()

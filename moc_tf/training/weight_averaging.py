@@ -13,8 +13,8 @@ from moc_tf._keras import keras
 class WeightAveraging(keras.callbacks.Callback):
     """Follows the trained weights w by an average a, which starts where they start.
 
-        a <- decay^n a + (1 - decay^n) w        after each n steps that Keras runs in
-                                                one go
+        a <- decay^n a + (1 - decay^n) w        after n steps: `every`, or fewer at the
+                                                end of an epoch
 
     A ranker's weights wander from step to step, and with them its predictions; the
     average wanders less, and lags behind as tables begin to fit single rows of the
@@ -27,16 +27,21 @@ class WeightAveraging(keras.callbacks.Callback):
 
     Args:
       decay: of the average at each step, in (0, 1).
+      every: steps between updates. Where Keras runs more than that in one go, there
+        are as many between them.
 
     Raises:
-      ValueError: if decay is out of range.
+      ValueError: if decay is out of range, or every below 1.
     """
 
-    def __init__(self, decay: float):
+    def __init__(self, decay: float, every: int = 8):
         super().__init__()
         if not 0 < decay < 1:
             raise ValueError(f"decay must be in (0, 1). Received: {decay}.")
+        if every < 1:
+            raise ValueError(f"every must be at least 1. Received: {every}.")
         self._decay = decay
+        self._every = every
         self._restored: Sequence[np.ndarray] = ()
         self._averages: list[tf.Variable] = []
         self._update: Any = None
@@ -55,12 +60,22 @@ class WeightAveraging(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Keras counts steps from 0 in each epoch."""
-        self._counted = 0
+        self._done = self._followed = 0
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Follows the steps since the last call."""
-        kept = self._decay ** (batch + 1 - self._counted)
-        self._counted = batch + 1
+        """Follows the steps since the last update, if they are enough."""
+        self._done = batch + 1
+        if self._done - self._followed >= self._every:
+            self._catch_up()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Follows what is left."""
+        if self._done > self._followed:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        kept = self._decay ** (self._done - self._followed)
+        self._followed = self._done
         self._update(tf.constant(kept, tf.float32))
 
     def _follow(self, kept: tf.Tensor) -> None:

@@ -52,6 +52,10 @@ def spread(
                 received += 1
             except queue.Empty:
                 done = {future for future in running if future.done()}
+                failed = [future for future in done if future.exception()]
+                if failed:  # after what others had to say
+                    while not outbox.empty():
+                        yield outbox.get()
                 expected += sum(future.result() for future in done)
                 running -= done
     finally:

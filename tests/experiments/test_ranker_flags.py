@@ -25,6 +25,7 @@ OTHERS = {  # than the defaults
     "learning_rate": 0.01,
     "batch_size": 64,
     "max_epochs": 3,
+    "average_decay": 0.5,
     "patience": 1,
     "optimizer": "adam",
     "clipnorm": 2.0,

@@ -243,3 +243,22 @@ def test_the_first_step_of_adam_leaves_no_code_outside_the_data():
         radius = np.linalg.norm(points - points.mean(axis=0), axis=1).max()
         normals, offsets = np.split(ConvexHull(points).equations, [2], axis=1)
         assert (codes @ normals.T + offsets.T).max() < 0.01 * radius
+
+
+def test_two_codebooks_are_searched_at_a_time():
+    """In a graph: each product waits for the choice of two codebooks before."""
+    random = np.random.default_rng(0)
+    latents = random.normal(size=(20, 5, 3)).astype(np.float32)
+    codebooks = random.normal(size=(5, 4, 3)).astype(np.float32)
+    search = tf.function(nearest_codes).get_concrete_function(latents, codebooks)
+    np.testing.assert_array_equal(
+        search(tf.constant(latents), tf.constant(codebooks)),
+        nearest_codes(tf.constant(latents), tf.constant(codebooks)),
+    )
+    operations = search.graph.get_operations()
+    choices = [op for op in operations if op.type == "ArgMax"]
+    targets = [op for op in operations if op.type == "Identity" and op.control_inputs]
+    waited_for = [
+        [choices.index(o) for o in op.control_inputs if o in choices] for op in targets
+    ]
+    assert [w for w in waited_for if w] == [[0], [0, 1], [0, 1, 2]]

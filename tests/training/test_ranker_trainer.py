@@ -62,6 +62,47 @@ def test_the_model_holds_the_weights_that_were_measured(trainer, data, planted):
     assert 0 <= trained.best_epoch < trained.num_epochs <= CONFIG.max_epochs
 
 
+class Follow(keras.callbacks.Callback):
+    """Averages by hand, after every eight steps and at the end of an epoch."""
+
+    def __init__(self, decay):
+        super().__init__()
+        self.decay = decay
+        self.averages, self.steps, self.epochs = None, 0, []
+
+    def on_train_begin(self, logs=None):
+        self.averages = [w.numpy() for w in self.model.trainable_variables]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
+        if self.steps == 8:
+            self.follow()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.follow()
+        self.epochs.append([a.copy() for a in self.averages])
+
+    def follow(self):
+        kept, self.steps = self.decay**self.steps, 0
+        for average, weight in zip(
+            self.averages, self.model.trainable_variables, strict=True
+        ):
+            average *= kept
+            average += (1 - kept) * weight.numpy()
+
+
+def test_what_is_kept_is_the_average_of_the_best_epoch(data, planted):
+    config = dataclasses.replace(CONFIG, average_decay=0.9, steps_per_execution=1)
+    trainer = RankerTrainer(config, data, data.schema_with(planted.true_factors))
+    by_hand = Follow(0.9)
+    trained = trainer.train(0, planted.true_factors, [by_hand])
+    expected = by_hand.epochs[trained.best_epoch]
+    for weight, average in zip(
+        trainer.model.trainable_variables, expected, strict=True
+    ):
+        np.testing.assert_allclose(weight.numpy(), average, rtol=1e-4, atol=1e-6)
+
+
 def test_a_table_of_another_shape_is_refused(trainer, planted):
     factors = planted.true_factors
     wider = CodeTable(factors.item_ids, factors.codes, codebook_size=16)

@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from moc_tf.code_table import CodeTable
-from moc_tf.training import Block, Method, RankerConfig, Suite
+from moc_tf.training import Block, Comparison, Method, RankerConfig, Suite
 
 RANKER = RankerConfig(batch_size=1024, max_epochs=1, embedding_dim=4, hidden_units=(4,))
 INDEXER = (("codebook_size", 16), ("hidden_units", (16,)), ("epochs", 1))
@@ -16,8 +17,8 @@ NONE, MOC = Method("none", 0), Method("moc", 2)
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    data: object = dataclasses.field(hash=False)
-    vectors: object = dataclasses.field(hash=False)
+    data: object = dataclasses.field(compare=False)
+    vectors: object = dataclasses.field(compare=False)
 
     def __call__(self, dataset, protocol):
         assert (dataset, protocol) == ("planted", "rating")
@@ -85,16 +86,19 @@ def test_variants_are_made_with_their_options(make, tmp_path):
 
 
 def test_two_processes_do_what_one_does(make, tmp_path):
-    alone = make("alone", NONE, MOC)
+    methods = (NONE, Method("vq", 1), Method("me", 2), MOC)
+    methods += (Method("moc", 2, "shuffled"),)
+    alone = make("alone", *methods, seeds=(0,))
     list(alone.run())
     expected = rows(alone)
-    for result in tmp_path.glob("runs/*/*/*/*/result.json"):
-        result.unlink()
-    together = make("together", NONE, MOC)
-    assert len(runs(together, num_workers=2)) == 4
+    for folder in tmp_path.iterdir():
+        shutil.rmtree(folder)
+    together = make("together", *methods, seeds=(0,))
+    outcomes = list(together.run(num_workers=2))
+    assert [o.error for o in outcomes] == [""] * 7  # two indexers, five runs
     for row, other in zip(rows(together), expected, strict=True):
         assert row["auc"] == pytest.approx(other["auc"], abs=1e-3)
-        assert (row["method"], row["seed"]) == (other["method"], other["seed"])
+        assert (row["method"], row["variant"]) == (other["method"], other["variant"])
 
 
 def test_a_run_that_fails_is_recorded_and_tried_again(make, monkeypatch):
@@ -162,14 +166,53 @@ def test_settings_are_chosen_without_the_test_part(make, data):
     assert [o.resumed for o in make("table", NONE, seeds=(0,)).run()] == [False]
 
 
-@pytest.mark.parametrize("methods", [(), (NONE, NONE)])
-def test_runs_are_missing_or_repeated(make, methods):
+def test_a_suite_without_runs_or_of_distributed_trainings_is_refused(make):
     with pytest.raises(ValueError, match="must have runs"):
-        make("odd", *methods)
+        make("odd")
+    shared = dataclasses.replace(RANKER, distribution="mirrored")
+    with pytest.raises(ValueError, match=r"cannot be distributed.*'mirrored'"):
+        make("odd", NONE, ranker=shared)
 
 
-def test_blocks_that_ask_for_the_same_run_are_refused(make, data, planted, tmp_path):
+def test_blocks_that_ask_for_the_same_run_are_refused(data, planted, tmp_path):
     block = Block("planted", "rating", RANKER, INDEXER, (NONE,), (0,))
-    other = dataclasses.replace(block, methods=(NONE, MOC))
-    with pytest.raises(ValueError, match="3 runs, 2 of them different"):
-        Suite("odd", [block, other], Load(data, planted.vectors), tmp_path)
+    # An indexer of its own makes no difference to a method without codes.
+    other = dataclasses.replace(block, indexer=(("epochs", 2),), methods=(MOC, NONE))
+    suite = Suite("odd", [block, other], Load(data, planted.vectors), tmp_path)
+    with pytest.raises(ValueError, match=r"twice .*'none'.* in blocks 0 and 1"):
+        list(suite.run())
+
+
+def test_an_indexer_that_blocks_share_is_fitted_once(data, planted, tmp_path):
+    """`pq` has no epochs, so that both blocks want one and the same."""
+    pq = Method("pq", 2)
+    block = Block("planted", "rating", RANKER, INDEXER, (pq,), (0,))
+    deepfm = dataclasses.replace(RANKER, model="deepfm")
+    more = (*INDEXER[:2], ("epochs", 2))
+    other = dataclasses.replace(block, ranker=deepfm, indexer=more)
+    suite = Suite("one", [block, other], Load(data, planted.vectors), tmp_path)
+    assert [o.of_indexer for o in suite.run()] == [True, False, False]
+
+
+def test_a_part_has_results_of_its_own(make, tmp_path):
+    list(make("whole", NONE, seeds=(0,)).run())
+    part = make("whole", NONE, seeds=(1,), part="later")
+    list(part.run())
+    assert part.folder == tmp_path / "suites" / "whole" / "parts" / "later"
+    assert [r["seed"] for r in rows(part)] == [1]
+    assert [r["seed"] for r in rows(make("whole", NONE))] == [0]
+
+
+def test_runs_without_models_are_done_again_where_models_are_kept(
+    make, data, planted, tmp_path
+):
+    list(make("light", NONE, seeds=(0,)).run())
+    options = dict(INDEXER)
+    comparison = Comparison(
+        "whole", data, planted.vectors, [NONE], [0], RANKER, options, tmp_path
+    )
+    row, was_done = comparison.run_one(NONE, 0)
+    assert not was_done
+    assert len(list(tmp_path.glob("runs/*/*/*/*/serving.json"))) == 1
+    assert comparison.run_one(NONE, 0) == (row, True)
+    assert [o.resumed for o in make("light", NONE, seeds=(0,)).run()] == [True]

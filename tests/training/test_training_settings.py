@@ -90,6 +90,8 @@ def test_the_settings_reach_model_and_optimizer(data):
         ("code_start", "zeros", r"one of \['random', 'codebooks'\]"),
         ("code_tables", "fixed", r"one of \['trained', 'frozen'\]"),
         ("hidden_share", 1.0, r"in \[0, 1\)"),
+        ("average_decay", 1.0, r"average_decay must be in \[0, 1\)"),
+        ("average_decay", -0.1, r"average_decay must be in \[0, 1\)"),
         ("num_buckets", 0, "at least 1"),
         ("clipnorm", 0.0, "above 0, or None"),
         ("clipnorm", float("nan"), "above 0, or None"),
@@ -101,3 +103,8 @@ def test_the_settings_reach_model_and_optimizer(data):
 def test_bad_settings_are_refused(option, value, message):
     with pytest.raises(ValueError, match=rf"{option} must be {message}.* Received: "):
         RankerConfig(**{option: value})
+
+
+def test_servers_have_no_order_of_weights_to_average():
+    with pytest.raises(ValueError, match=r"no order of weights .*0\.5; use 0"):
+        RankerConfig(distribution="parameter_server", average_decay=0.5)

@@ -34,7 +34,7 @@ def fit(model, averaging, epochs=1, steps=4, steps_per_execution=1, callbacks=()
 
 
 def test_it_starts_at_the_weights_and_follows_each_step():
-    model, averaging = Counter(), WeightAveraging(0.75)
+    model, averaging = Counter(), WeightAveraging(0.75, every=1)
     fit(model, averaging, epochs=2, steps=2)
     average = 1.0
     for weight in (2.0, 3.0, 4.0, 5.0):
@@ -44,7 +44,7 @@ def test_it_starts_at_the_weights_and_follows_each_step():
 
 
 def test_several_steps_in_one_go_count_as_so_many():
-    model, averaging = Counter(), WeightAveraging(0.75)
+    model, averaging = Counter(), WeightAveraging(0.75, every=1)
     fit(model, averaging, steps=5, steps_per_execution=3)  # 3 steps, then 2
     average = 1.0
     for weight, steps in ((4.0, 3), (6.0, 2)):
@@ -54,8 +54,20 @@ def test_several_steps_in_one_go_count_as_so_many():
     np.testing.assert_allclose(found[0], average, rtol=1e-6)
 
 
+@pytest.mark.parametrize("steps_per_execution", [1, 2, 4])
+def test_updates_do_not_depend_on_how_many_steps_are_run_in_one_go(steps_per_execution):
+    model, averaging = Counter(), WeightAveraging(0.75, every=4)
+    fit(model, averaging, steps=6, steps_per_execution=steps_per_execution)
+    average = 1.0
+    for weight, steps in ((5.0, 4), (7.0, 2)):
+        kept = 0.75**steps
+        average = kept * average + (1 - kept) * weight
+    (found,) = averaging.values()
+    np.testing.assert_allclose(found[0], average, rtol=1e-6)
+
+
 def test_the_average_is_lent_to_the_model():
-    model, averaging = Counter(), WeightAveraging(0.5)
+    model, averaging = Counter(), WeightAveraging(0.5, every=1)
     fit(model, averaging, steps=2)
     with averaging.applied():
         np.testing.assert_allclose(model.weight.numpy()[0], 2.25)
@@ -63,7 +75,7 @@ def test_the_average_is_lent_to_the_model():
 
 
 def test_each_training_has_an_average_of_its_own():
-    model, averaging = Counter(), WeightAveraging(0.5)
+    model, averaging = Counter(), WeightAveraging(0.5, every=1)
     fit(model, averaging, steps=2)
     model.set_weights([np.zeros(2, np.float32)])
     fit(model, averaging, steps=1)
@@ -71,14 +83,14 @@ def test_each_training_has_an_average_of_its_own():
 
 
 def test_it_goes_on_from_what_it_was():
-    model, averaging = Counter(), WeightAveraging(0.5)
+    model, averaging = Counter(), WeightAveraging(0.5, every=1)
     averaging.restore([np.array([7.0, 0.0], np.float32)])
     fit(model, averaging, steps=1)
     np.testing.assert_allclose(averaging.values()[0], [4.5, 0.0])
 
 
 def test_the_average_is_validated_and_kept():
-    model, averaging = Counter(), WeightAveraging(0.5)
+    model, averaging = Counter(), WeightAveraging(0.5, every=1)
     seen = []
 
     def predict(batches):
@@ -97,3 +109,8 @@ def test_the_average_is_validated_and_kept():
 def test_a_decay_out_of_range_is_refused(decay):
     with pytest.raises(ValueError, match=f"Received: {decay}"):
         WeightAveraging(decay)
+
+
+def test_a_distance_between_updates_is_at_least_a_step():
+    with pytest.raises(ValueError, match=r"every must be at least 1\. Received: 0"):
+        WeightAveraging(0.5, every=0)
