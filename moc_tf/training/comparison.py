@@ -64,6 +64,7 @@ class Comparison:
         runs/<model>/<method>/<fusion>/seed-<seed>-<digest>/   see `RunDirectory`
         codes/, indexers/, indexer_logs/                       see `MethodCodes`
         serving/<digest>/      vocabularies and item features, for `export_run`
+        locks/                 held by the process that works in a folder
         results.jsonl          one flat object a run, of the latest comparison alone
 
     The `variant` of a result is that of the method and, if it has codes, of the code
@@ -211,8 +212,8 @@ class Comparison:
         strategy = self._strategy()
         wait_for_all(strategy)  # so that all find the same results
         directory = self._run_directory(method, seed)
-        alone = only_one(directory.path) if writes(strategy) else nullcontext()
-        with alone:
+        lock = only_one(self._workdir, directory.path)
+        with lock if writes(strategy) else nullcontext():
             done = self.finished(method, seed)
             if done is not None:
                 return done, True

@@ -11,18 +11,19 @@ except ImportError:  # Windows, where processes must not share a folder
 
 
 @contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def only_one(workdir: Path, folder: Path) -> Iterator[None]:
     """Waits until no other process is in a block of the same folder, and enters.
 
-    Which process that is, of this machine or of one with the same file system, is no
-    matter, and a process that is killed leaves. The lock is a file beside the folder,
-    which stays.
+    Whether the other process is of this machine or of another with the same file system
+    is no matter, and a process that is killed leaves.
 
     Args:
-      folder: need not exist.
+      workdir: that the processes share; locks are files in its folder `locks`.
+      folder: below it; need not exist.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_name(f".{folder.name}.lock"), "w") as file:
+    locks = workdir / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with open(locks / "-".join(folder.relative_to(workdir).parts), "w") as file:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

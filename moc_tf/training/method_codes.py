@@ -132,7 +132,7 @@ class MethodCodes:
         table = _read(folders["codes"])
         if table is not None:
             return table
-        with only_one(folders["codes"]):  # of the processes that want it
+        with only_one(self._workdir, folders["codes"]):  # of the processes that want it
             table = _read(folders["codes"])
             if table is None:
                 indexer = self._fitted(method, seed)
