@@ -39,8 +39,8 @@ _OUT = flags.DEFINE_string("out", None, "File for the figures, a line of JSON ea
 _RESULTS_DIR = flags.DEFINE_string(
     "results_dir",
     None,
-    "Folder for table.md, results.jsonl, machine.json and the picture. Workloads that "
-    "are not measured now stay as they are there.",
+    "Folder for table.md, results.jsonl, failures.jsonl, machine.json and the "
+    "pictures. What is not measured now stays as it is there.",
 )
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Of each figure.", lower_bound=3)
 _DATA_DIR = flags.DEFINE_string(

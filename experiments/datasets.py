@@ -81,9 +81,9 @@ def load_dataset(
     path = pathlib.Path(vectors or vectors_path(category, data_dir or ""))
     if not path.is_file():
         raise ValueError(
-            f"There is no file of item vectors {path}. Put one there, or name another "
-            "with --vectors: .npz with the arrays item_id and embedding, .npy or "
-            ".parquet."
+            f"There is no file of item vectors {path}. Put one there, .npz with the "
+            "arrays item_id and embedding; a program that has --vectors takes another "
+            "file, .npy or .parquet too."
         )
     items = load_item_vectors(path)
     ranking = prepare_ranking_data(*load_amazon(category, data_dir), protocol, name)
@@ -101,7 +101,18 @@ class Loader:
     data_dir: str | None = None
 
     def __call__(self, name: str, protocol: str) -> tuple[RankingData, ItemVectors]:
-        """The data set of that name and protocol, and its vectors."""
+        """The data set of that name and protocol, and its vectors.
+
+        Raises:
+          ValueError: as `load_dataset`; also for an Amazon data set without a folder.
+        """
         is_planted = name == "planted"
+        if name in DATASETS and not is_planted and self.data_dir is None:
+            category = name.removeprefix("amazon/")
+            raise ValueError(
+                f"Data set {name!r} needs its files. Give --data_dir, a folder with "
+                "those of the Amazon 2014 release and "
+                f"{vectors_path(category, '').name}. Received: no folder."
+            )
         dataset = load_dataset(name, protocol, None if is_planted else self.data_dir)
         return dataset.ranking, dataset.vectors

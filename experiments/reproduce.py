@@ -7,7 +7,8 @@ r"""Runs a suite of comparisons: a table of the evidence.
 done. A suite that is broken off goes on when the command is run again; a run that
 failed is recorded, does not stop the others, and is tried again then. Suites that share
 a `--workdir` share runs. Rows are in `<workdir>/suites/<suite>/results.jsonl`, which
-grows as runs end.
+grows as runs end; those of a part of it, which `--datasets` and `--models` choose, are
+in `parts/<what was chosen>/` there, beside the full table.
 
 Suites: headline (DCNv2 on Beauty), rankers (all seven there), table1 (four rankers,
 every method, scale and data set), table2 (fusions), reviewers (controls, other
@@ -40,24 +41,22 @@ def main(_: list[str]) -> None:
     """Runs the suite."""
     import collections
     import statistics
+    import sys
 
-    from experiments import suites
     from experiments.comparing import write_table
     from experiments.datasets import Loader
+    from experiments.suite_choice import choose
     from experiments.suite_progress import clock, run_suite
     from moc_tf.training import Suite
 
-    known = {":".join(pair): pair for pair in (*suites.DATA, *suites.PLANTED)}
-    wanted = _DATASETS.value or [":".join(pair) for pair in suites.DATA]
-    if unknown := [name for name in wanted if name not in known]:
-        raise app.UsageError(f"--datasets must be among {list(known)}, not {unknown}.")
-    data = [known[name] for name in wanted]
-    blocks = [
-        block
-        for block in suites.SUITES[_SUITE.value](data, range(_SEEDS.value))
-        if not _MODELS.value or block.ranker.model in _MODELS.value
-    ]
-    suite = Suite(_SUITE.value, blocks, Loader(_DATA_DIR.value), _WORKDIR.value)
+    try:
+        blocks, part = choose(
+            _SUITE.value, range(_SEEDS.value), _DATASETS.value, _MODELS.value
+        )
+    except ValueError as error:
+        raise app.UsageError(str(error)) from error
+    load = Loader(_DATA_DIR.value)
+    suite = Suite(_SUITE.value, blocks, load, _WORKDIR.value, part=part)
     if _DRY_RUN.value:
         rows = suite.finished()
         seconds: dict[tuple, list[float]] = collections.defaultdict(list)
@@ -81,9 +80,12 @@ def main(_: list[str]) -> None:
         print("by the runs that are done; indexers come on top.")
         return
     failed = run_suite(suite, _NUM_WORKERS.value)
-    write_table(suite.folder, f"Suite {_SUITE.value}, {_SEEDS.value} seeds")
+    if failed == len(suite.runs):
+        sys.exit("No run was finished, so that there is no table.")
+    name = f"{_SUITE.value}, {part}" if part else _SUITE.value
+    write_table(suite.folder, f"Suite {name}, {_SEEDS.value} seeds")
     if failed:
-        raise SystemExit(1)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ One setting is varied after the other, with those before it as chosen. Every ran
 the same candidates; a candidate is judged by the mean over several methods, so that
 none of them is favoured. The test part is not read. What was chosen, and what every
 candidate reached, is written to experiments/configs/, where `train_ranker` and
-`reproduce` find it. A search that is broken off goes on when it is started again.
+`reproduce` find it; what stands there of other rankers stays. A search that is broken
+off goes on when it is started again.
 """
 
 from absl import app, flags
@@ -30,7 +31,6 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True
 def main(_: list[str]) -> None:
     """Searches, and writes what was found."""
     import dataclasses
-    import json
     import statistics
     from typing import Any
 
@@ -38,13 +38,12 @@ def main(_: list[str]) -> None:
     from experiments.datasets import Loader
     from experiments.suite_progress import run_suite
     from moc_tf.training import Block, Suite, methods_named
-    from moc_tf.training.run_directory import write_text
 
     dataset, protocol = _DATASET.value, _PROTOCOL.value
     start = settings.PLANTED if dataset == "planted" else settings.AMAZON
     methods = methods_named(_METHODS.value, [_NUM_CODES.value])
     chosen: dict[str, dict[str, Any]] = {model: {} for model in _MODELS.value}
-    trials = []
+    trials: dict[str, list[dict[str, Any]]] = {model: [] for model in chosen}
     for name, candidates in settings.SEARCHED.items():
         tried = [(model, value) for model in chosen for value in candidates]
         blocks = [
@@ -74,9 +73,8 @@ def main(_: list[str]) -> None:
                 if of == model:
                     found = [r["auc"] for run, r in rows.items() if run.block == index]
                     aucs[value] = statistics.mean(found)
-                    trials.append(
+                    trials[model].append(
                         {
-                            "model": model,
                             "settings": {**chosen[model], name: value},
                             "validation_auc": round(aucs[value], 5),
                             "runs": len(found),
@@ -85,18 +83,16 @@ def main(_: list[str]) -> None:
             chosen[model][name] = max(aucs, key=lambda value: aucs[value])
             print(f"{model:<14}" + "".join(f"{auc:>10.4f}" for auc in aucs.values()))
         print(flush=True)
-    found = {
-        "dataset": dataset,
-        "protocol": protocol,
-        "methods": [method.id for method in methods],
-        "seeds": _SEEDS.value,
-        "chosen": chosen,
-        "trials": trials,
+    entries = {
+        model: {
+            "chosen": chosen[model],
+            "methods": [method.id for method in methods],
+            "seeds": _SEEDS.value,
+            "trials": trials[model],
+        }
+        for model in chosen
     }
-    path = settings.config_path(dataset, protocol)
-    path.parent.mkdir(exist_ok=True)
-    write_text(path, json.dumps(found, indent=2) + "\n")
-    print(f"Chosen settings: {path}")
+    print(f"Chosen settings: {settings.keep(dataset, protocol, entries)}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Those of a ranker on an Amazon data set come from `configs/<dataset>_<protocol>.json`,
 which `experiments.search_settings` wrote: chosen by validation AUC, with the same
-candidates for every ranker. A data set without such a file has the defaults.
+candidates for every ranker. A ranker without an entry there has the defaults.
 
 `hidden_share` was chosen before, by validation AUC of DCNv2 on Beauty, mean of two
 seeds:
@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moc_tf.training import RankerConfig
+from moc_tf.training.run_directory import write_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,15 +80,59 @@ def setting(dataset: str, protocol: str, model: str) -> Setting:
     Args:
       dataset: "planted" or the name of an Amazon data set.
       protocol: "rating" or "implicit".
-      model: name of the ranker.
+      model: name of the ranker; one without an entry has the defaults.
+
+    Raises:
+      ValueError: if the file of chosen settings has no entries by ranker.
     """
     found = PLANTED if dataset == "planted" else AMAZON
-    chosen: Mapping[str, Any] = {}
-    path = config_path(dataset, protocol)
-    if path.exists():
-        chosen = json.loads(path.read_text())["chosen"].get(model, {})
-    ranker = dataclasses.replace(found.ranker, model=model, **chosen)
+    entry = searched(dataset, protocol).get(model, {"chosen": {}})
+    ranker = dataclasses.replace(found.ranker, model=model, **entry["chosen"])
     return dataclasses.replace(found, ranker=ranker)
+
+
+def searched(dataset: str, protocol: str) -> dict[str, Any]:
+    """What was found by searching, an entry a ranker; empty without a file.
+
+    An entry has "chosen", the settings; "methods" and "seeds", over which each trial
+    is a mean; and "trials", what every candidate reached.
+
+    Raises:
+      ValueError: if the file has no entries by ranker.
+    """
+    path = config_path(dataset, protocol)
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if "models" not in found:
+        raise ValueError(
+            f"{path} must have the chosen settings under 'models', an entry a ranker. "
+            f"Received: {list(found)}. Remove the file and search again with "
+            "experiments.search_settings."
+        )
+    return found["models"]
+
+
+def keep(dataset: str, protocol: str, entries: Mapping[str, Any]) -> pathlib.Path:
+    """Writes what was found for some rankers; the entries of all others stay.
+
+    Args:
+      dataset: "planted" or the name of an Amazon data set.
+      protocol: "rating" or "implicit".
+      entries: by ranker; see `searched`.
+
+    Returns:
+      The file.
+
+    Raises:
+      ValueError: if the file that is there has no entries by ranker.
+    """
+    path = config_path(dataset, protocol)
+    models = {**searched(dataset, protocol), **entries}
+    found = {"dataset": dataset, "protocol": protocol, "models": models}
+    path.parent.mkdir(exist_ok=True)
+    write_text(path, json.dumps(found, indent=2) + "\n")
+    return path
 
 
 # Indexing methods by the names of `experiments.compare_indexers`: method and options.

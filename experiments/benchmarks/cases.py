@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.benchmarks.measuring import Measured, usable_cores
+from experiments.benchmarks.measuring import Measured
 from experiments.benchmarks.records import OURS, Record
 from experiments.benchmarks.shapes import Scale
 
@@ -49,6 +49,7 @@ class Task:
     def record(self, metric: str, measured: Measured, **config: Any) -> Record:
         """A record of ours; `config` is added to the case's options."""
         from moc_tf import __version__
+        from moc_tf.cores import num_cores  # not above: it loads TensorFlow
 
         return Record.of(
             measured.values,
@@ -56,7 +57,7 @@ class Task:
             version=__version__,
             workload=self.case.workload,
             metric=metric,
-            threads=usable_cores(),
+            threads=num_cores(),
             config={"case": self.case.name, **self.case.options, **config},
             other_cpu=measured.other_cpu,
         )

@@ -1,11 +1,28 @@
-"""The rate of a training that Keras runs, in epochs of a running `fit`."""
+"""The time of a training that Keras runs, in epochs of a running `fit`."""
 
+import itertools
 import time
 from typing import Any
 
 from experiments.benchmarks.measuring import CpuWatch, Measured
 from experiments.benchmarks.shapes import Effort
 from moc_tf._keras import keras
+
+
+class EpochClock(keras.callbacks.Callback):
+    """Takes the time at the end of each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes it."""
+        self._ends.append(time.perf_counter())
+
+    def lengths(self) -> list[float]:
+        """Seconds of each epoch but the first, in which the graph is traced."""
+        return [end - start for start, end in itertools.pairwise(self._ends)]
 
 
 class EpochRates(keras.callbacks.Callback):

@@ -1,23 +1,22 @@
 """How cost grows with what is made larger, one size at a time."""
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from experiments.benchmarks.cases import Task
-from experiments.benchmarks.epoch_rates import EpochRates
+from experiments.benchmarks.epoch_rates import EpochClock, EpochRates
 from experiments.benchmarks.measuring import CpuWatch, Measured, rates
-from experiments.benchmarks.rankers import make_model, ready_batches
+from experiments.benchmarks.rankers import compiled_model, training_rate
 from experiments.benchmarks.records import Record
-from experiments.benchmarks.shapes import Effort, RankerShape, TokenizerShape
+from experiments.benchmarks.shapes import (
+    FIELDS_BESIDE_CODES,
+    Effort,
+    RankerShape,
+    TokenizerShape,
+)
 from experiments.benchmarks.synthetic_data import click_log, item_vectors
-from moc_tf._keras import keras
 from moc_tf.indexing import Indexer, make_indexer
-from moc_tf.ranking import LazyAdam
-from moc_tf.training import RankerConfig
 
 _FOREVER = 1_000_000  # epochs: `EpochRates` ends the training
 _SECONDS = 1.0  # of a repeat, at most
@@ -30,7 +29,7 @@ SIZES = {
     "codebook_size": (256, 1_024, 8_192),
     "dim": (384, 768, 1_536, 4_096),
     "vocabulary": (100_000, 1_000_000, 4_000_000),
-    "fields": (4, 7, 11, 18, 35),
+    "fields": (5, 7, 11, 18, 35),
     "batch": (256, 1_024, 4_096, 16_384),
 }
 
@@ -42,7 +41,7 @@ def measure_items(task: Task) -> Iterator[Record]:
     whole = item_vectors(dataclasses.replace(shape, num_vectors=max(sizes)))
     for size in sizes:
         vectors = whole[:size]
-        clock, watch = _EpochClock(), CpuWatch()
+        clock, watch = EpochClock(), CpuWatch()
         indexer = _indexer(shape, epochs=1 + task.scale.effort.repeats)
         indexer.fit(vectors, callbacks=[clock])
         epochs = Measured(clock.lengths(), watch.other_share())
@@ -80,9 +79,10 @@ def measure_vocabulary(task: Task) -> Iterator[Record]:
 
 def measure_fields(task: Task) -> Iterator[Record]:
     """Microseconds a row of a ranker's training, by number of fields, codes too."""
-    others = 4
-    for size in _sizes(task, "fields", others + task.scale.ranker.num_codes):
-        shape = dataclasses.replace(task.scale.ranker, num_codes=size - others)
+    of_scale = FIELDS_BESIDE_CODES + task.scale.ranker.num_codes
+    for size in _sizes(task, "fields", of_scale):
+        num_codes = size - FIELDS_BESIDE_CODES
+        shape = dataclasses.replace(task.scale.ranker, num_codes=num_codes)
         yield _ranker(task, shape, size)
 
 
@@ -91,22 +91,6 @@ def measure_batch(task: Task) -> Iterator[Record]:
     for size in _sizes(task, "batch", task.scale.ranker.batch_size):
         shape = dataclasses.replace(task.scale.ranker, batch_size=size)
         yield _ranker(task, shape, size)
-
-
-class _EpochClock(keras.callbacks.Callback):
-    """Takes the time at the end of each epoch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._ends: list[float] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Takes it."""
-        self._ends.append(time.perf_counter())
-
-    def lengths(self) -> list[float]:
-        """Seconds of each epoch but the first, in which the graph is traced."""
-        return np.diff(self._ends).tolist()
 
 
 def _sizes(task: Task, axis: str, of_scale: int) -> Sequence[int]:
@@ -127,21 +111,11 @@ def _tokenizer(task: Task, shape: TokenizerShape, size: int) -> Iterator[Record]
 
 
 def _ranker(task: Task, shape: RankerShape, size: int) -> Record:
-    ready = ready_batches(click_log(shape, shape.users), shape.batch_size)
-    steps = min(_STEPS, int(ready.cardinality()))
-    counted = EpochRates(steps * shape.batch_size, _short(task.scale.effort))
-    model = make_model("dcn_v2", shape, shape.users, "none")
-    model.compile(
-        LazyAdam(1e-3), steps_per_execution=RankerConfig().steps_per_execution
-    )
-    model.fit(
-        ready.repeat(),
-        steps_per_epoch=steps,
-        epochs=_FOREVER,
-        verbose=0,
-        callbacks=[counted],
-    )
-    return _record(task, "us", _inverse(counted.measured), size, "a row of dcn_v2")
+    model = compiled_model("dcn_v2", shape, shape.users)
+    log = click_log(shape, shape.users)
+    effort = _short(task.scale.effort)
+    measured = training_rate(model, log, shape.batch_size, _STEPS, effort)
+    return _record(task, "us", _inverse(measured), size, "a row of dcn_v2")
 
 
 def _indexer(shape: TokenizerShape, **options: Any) -> Indexer:

@@ -100,13 +100,6 @@ def latencies(call: Callable[[], Any], effort: Effort) -> tuple[Measured, Measur
     return Measured(medians, share), Measured(tails, share)
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on, as many as TensorFlow has threads."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _cpu_seconds() -> tuple[float, float, float] | None:
     """Seconds of all cores so far: in total, busy, and busy for this process."""
     try:

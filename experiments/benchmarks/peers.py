@@ -102,9 +102,10 @@ def _same_training(ours: Record, peer: Record) -> bool:
 
 
 def _same_prediction(ours: Record, peer: Record) -> bool:
-    sizes = ours.config.get("batch"), peer.config.get("batch")
-    users = ours.config.get("users"), peer.config.get("users")
-    return _same_model(ours, peer) and sizes[0] == sizes[1] and users[0] == users[1]
+    # A peer calls its model on rows of tables; a SavedModel looks up raw ids first.
+    sizes = {key: ours.config.get(key) for key in ("batch", "users")}
+    is_call = ours.config.get("called") == "tf.function"
+    return is_call and _same_model(ours, peer) and peer.has(sizes)
 
 
 def _same_model(ours: Record, peer: Record) -> bool:

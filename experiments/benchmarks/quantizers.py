@@ -1,6 +1,7 @@
 """How well seven codes stand for a vector, and what that costs, method by method."""
 
 import math
+import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks.cases import Task
+from experiments.benchmarks.epoch_rates import EpochClock
 from experiments.benchmarks.measuring import CpuWatch, Measured, rates
 from experiments.benchmarks.records import Record
 from experiments.benchmarks.synthetic_data import item_vectors
 from experiments.settings import INDEXERS
-from moc_tf._keras import keras
 from moc_tf.indexing import Indexer, make_indexer
 
 # With these faiss' own OPQ is measured.
@@ -70,18 +71,6 @@ def _budget(task: Task) -> float:
     )
 
 
-class _Epochs(keras.callbacks.Callback):
-    """Takes the time of each epoch's end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Takes it."""
-        self.ends.append(time.perf_counter())
-
-
 def _fit_within(
     budget: float, vectors: np.ndarray, method: str, options: dict[str, Any]
 ) -> tuple[Indexer, float, int, float | None]:
@@ -93,11 +82,10 @@ def _fit_within(
     epochs, longest = 3, math.inf
     while True:
         indexer = make_indexer(method, epochs=epochs, **options)
-        clock, watch, started = _Epochs(), CpuWatch(), time.perf_counter()
+        clock, watch, started = EpochClock(), CpuWatch(), time.perf_counter()
         indexer.fit(vectors, callbacks=[clock])
         seconds, share = time.perf_counter() - started, watch.other_share()
-        # The first epoch traces the graph.
-        epoch = (clock.ends[-1] - clock.ends[0]) / (len(clock.ends) - 1)
+        epoch = statistics.fmean(clock.lengths())
         if seconds > budget:
             longest = epochs - 1
         affordable = epochs + math.floor(_SAFETY * (budget - seconds) / epoch)

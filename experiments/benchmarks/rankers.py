@@ -12,7 +12,7 @@ from experiments.benchmarks.cases import Task
 from experiments.benchmarks.epoch_rates import EpochRates
 from experiments.benchmarks.measuring import CpuWatch, Measured, rates
 from experiments.benchmarks.records import Record
-from experiments.benchmarks.shapes import RankerShape
+from experiments.benchmarks.shapes import Effort, RankerShape
 from experiments.benchmarks.synthetic_data import ClickLog, click_log
 from moc_tf.data import CategoricalFeature, CodeFeature, Schema, make_batches
 from moc_tf.ranking import Ranker, interactions, make_optimizer, make_ranker
@@ -42,20 +42,55 @@ def make_model(name: str, shape: RankerShape, users: int, fusion: str) -> Ranker
     )
 
 
-def train(task: Task) -> Iterator[Record]:
-    """Rows a second of `model.fit` on batches in memory."""
-    shape, users = task.scale.ranker, _users(task)
-    ready = ready_batches(click_log(shape, users), shape.batch_size)
-    steps = min(_STEPS, int(ready.cardinality()))
-    counted = EpochRates(steps * shape.batch_size, task.scale.effort)
-    _compiled(task, users).fit(
+def compiled_model(
+    name: str,
+    shape: RankerShape,
+    users: int,
+    fusion: str = "none",
+    optimizer: str = "lazy_adam",
+) -> Ranker:
+    """The same, ready to be trained."""
+    model = make_model(name, shape, users, fusion)
+    model.compile(
+        optimizer=make_optimizer(optimizer, 1e-3),
+        steps_per_execution=RankerConfig().steps_per_execution,
+    )
+    return model
+
+
+def training_rate(
+    model: Ranker, log: ClickLog, batch_size: int, max_steps: int, effort: Effort
+) -> Measured:
+    """Rows a second of `model.fit` on batches in memory.
+
+    Args:
+      model: compiled.
+      log: what it is trained on.
+      batch_size: rows of a step.
+      max_steps: of an epoch.
+      effort: how long it is measured.
+    """
+    ready = _ready_batches(log, batch_size)
+    steps = min(max_steps, int(ready.cardinality()))
+    counted = EpochRates(steps * batch_size, effort)
+    model.fit(
         ready.repeat(),
         steps_per_epoch=steps,
         epochs=1_000_000,  # `counted` ends the training
         verbose=0,
         callbacks=[counted],
     )
-    yield _record(task, "examples_per_s", counted.measured)
+    return counted.measured
+
+
+def train(task: Task) -> Iterator[Record]:
+    """Rows a second of `model.fit` on batches in memory."""
+    shape, users, effort = task.scale.ranker, _users(task), task.scale.effort
+    log = click_log(shape, users)
+    measured = training_rate(
+        _compiled(task, users), log, shape.batch_size, _STEPS, effort
+    )
+    yield _record(task, "examples_per_s", measured)
 
 
 def train_from_files(task: Task) -> Iterator[Record]:
@@ -66,7 +101,7 @@ def train_from_files(task: Task) -> Iterator[Record]:
     """
     shape, users = task.scale.ranker, _users(task)
     log = click_log(shape, users)
-    ready = ready_batches(log, shape.batch_size)
+    ready = _ready_batches(log, shape.batch_size)
     rows = int(ready.cardinality()) * shape.batch_size
     model = _compiled(task, users)
     with tempfile.TemporaryDirectory() as folder:
@@ -114,15 +149,16 @@ def _users(task: Task) -> int:
 
 def _compiled(task: Task, users: int) -> Ranker:
     options = task.case.options
-    model = make_model(options["model"], task.scale.ranker, users, options["fusion"])
-    model.compile(
-        optimizer=make_optimizer(options["optimizer"], 1e-3),
-        steps_per_execution=RankerConfig().steps_per_execution,
+    return compiled_model(
+        options["model"],
+        task.scale.ranker,
+        users,
+        options["fusion"],
+        options["optimizer"],
     )
-    return model
 
 
-def ready_batches(log: ClickLog, batch_size: int) -> tf.data.Dataset:
+def _ready_batches(log: ClickLog, batch_size: int) -> tf.data.Dataset:
     """Batches of a log that lie in memory."""
     ready = make_batches(log.columns(), batch_size, drop_remainder=True).cache()
     for _ in ready:  # into the cache

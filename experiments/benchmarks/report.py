@@ -1,13 +1,14 @@
 """The table of a benchmark, for people, and its files."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.cases import WORKLOADS
 from experiments.benchmarks.comparison import Row, compare
-from experiments.benchmarks.records import OURS, Record, read_records
+from experiments.benchmarks.joining import Results, join
+from experiments.benchmarks.records import Record, read_records
 from experiments.benchmarks.running import Failure
 from experiments.benchmarks.targets import Verdict, judge
 
@@ -32,7 +33,8 @@ precision; above 1 is better, for times and errors too. Floor: the rate at which
 matrix products alone would go, at the speed of a product of 4096 x 4096 matrices in
 that precision, though some stay in float32 under bfloat16. Others' CPU: share of the
 machine's CPU time that other processes took; above 5 % a figure is void."""
-_RESULTS, _MACHINE, _TABLE = "results.jsonl", "machine.json", "table.md"
+_RESULTS, _FAILURES = "results.jsonl", "failures.jsonl"
+_MACHINE, _TABLE = "machine.json", "table.md"
 
 
 class ResultsError(ValueError):
@@ -104,10 +106,10 @@ def write_results(
     failures: Sequence[Failure],
     machine: Mapping[str, Any],
 ) -> None:
-    """Writes results.jsonl, machine.json and, last, table.md and its picture.
+    """Writes results.jsonl, failures.jsonl, machine.json and, last, table.md.
 
-    Workloads that are not among `records` stay as the folder has them, so that a
-    benchmark can be measured workload by workload.
+    What is not measured now stays as the folder has it, so that a benchmark can be
+    measured workload by workload; see `joining.join`. Pictures come before the table.
 
     Raises:
       ResultsError: if the folder's results are of another machine or other packages.
@@ -125,37 +127,29 @@ def write_results(
                 f"{folder} has those of {known}. Received: {machine}. Choose another "
                 "folder, or remove this one to measure everything anew."
             )
-    joined = join(earlier_records(folder), records)
-    lines = "".join(f"{record.line()}\n" for record in joined)
+    joined = join(earlier_results(folder), Results(records, failures))
+    lines = "".join(f"{record.line()}\n" for record in joined.records)
+    failed = [json.dumps(dataclasses.asdict(f)) + "\n" for f in joined.failures]
     write_text(folder / _RESULTS, lines)
+    write_text(folder / _FAILURES, "".join(failed))
     write_text(folder / _MACHINE, json.dumps(machine, indent=2) + "\n")
-    rows = compare(joined)
+    rows = compare(joined.records)
     if any(row.ratio for row in rows):
         plot_ratios(rows, folder / "ratios.png")
-    if grown := [record for record in joined if record.workload == "growth"]:
+    if grown := [record for record in joined.records if record.workload == "growth"]:
         plot_growth(grown, folder / "growth.png")
-    write_text(folder / _TABLE, report(joined, failures, machine))
+    write_text(folder / _TABLE, report(joined.records, joined.failures, machine))
 
 
-def earlier_records(folder: Path) -> list[Record]:
-    """The records that a folder of results has."""
-    path = folder / _RESULTS
-    if not path.is_file():
-        return []
-    return read_records(path.read_text(encoding="utf-8").splitlines())
-
-
-def join(earlier: Sequence[Record], records: Sequence[Record]) -> list[Record]:
-    """Both, in the order of the workloads; of a workload that both have, `records`.
-
-    A workload is in `records` if a figure of ours is: its floor and its peers alone
-    do not replace it.
-    """
-    measured = {record.workload for record in records if record.peer == OURS}
-    fresh = [record for record in records if record.workload in measured]
-    kept = [record for record in earlier if record.workload not in measured]
-    places = list(WORKLOADS)
-    return sorted([*kept, *fresh], key=lambda record: places.index(record.workload))
+def earlier_results(folder: Path) -> Results:
+    """The figures and failures that a folder of results has."""
+    results, failures = (
+        path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        for path in (folder / _RESULTS, folder / _FAILURES)
+    )
+    return Results(
+        read_records(results), [Failure(**json.loads(line)) for line in failures]
+    )
 
 
 def _cells(row: Row) -> list[str]:

@@ -16,6 +16,7 @@ _ROOT = Path(__file__).parents[2]
 # These pin an older kernel of OpenBLAS, which would slow what is measured.
 _SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 _LAST_LINES = 20
+KIT = "the peers' kit"  # what failed, where it is no case
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run_kit(kit: str | os.PathLike[str], workload: str) -> Iterator[Record | Fai
       workload: one that the kit has.
     """
     command = [str(Path(kit).resolve() / "run.sh"), workload]
-    yield from _lines_of(command, Path(kit), workload, "the peers' kit", "")
+    yield from _lines_of(command, Path(kit), workload, KIT, "")
 
 
 def measured_environment(environment: Mapping[str, str]) -> dict[str, str]:

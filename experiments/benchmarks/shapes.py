@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
+FIELDS_BESIDE_CODES = 4  # of a ranker: user, item, brand, category
+
 
 @dataclasses.dataclass(frozen=True)
 class TokenizerShape:
@@ -102,7 +104,7 @@ class RankerShape:
         Args:
           model: "dcn_v2", "deepfm" or "autoint_plus", without fusion.
         """
-        fields, dim = 4 + self.num_codes, self.embedding_dim
+        fields, dim = FIELDS_BESIDE_CODES + self.num_codes, self.embedding_dim
         width = fields * dim
         mlp = _chain((width, *self.hidden_units, 1))
         match model:

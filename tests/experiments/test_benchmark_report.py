@@ -7,6 +7,7 @@ import pytest
 from experiments.benchmarks import cases, report, targets
 from experiments.benchmarks.comparison import compare
 from experiments.benchmarks.growth_plot import plot_growth
+from experiments.benchmarks.joining import Results, join
 from experiments.benchmarks.peers import candidates
 from experiments.benchmarks.records import Record
 from experiments.benchmarks.running import Failure
@@ -63,6 +64,7 @@ def test_other_work_than_the_peers_has_no_peer():
 def test_a_shorter_time_is_better():
     def latency(peer, value, model):
         config = {"model": model, "users": 9, "batch": 256, "case": "c"}
+        config |= {"called": "tf.function"} if peer == "moc_tf" else {}
         fields = {"workload": "ranker_predict", "metric": "p99_ms", "config": config}
         return record(peer, value, **fields)
 
@@ -70,6 +72,23 @@ def test_a_shorter_time_is_better():
     records += [latency("fuxictr", 2.0, "dcnv2"), latency("fuxictr", 0.1, "deepfm")]
     (row,) = compare(records)
     assert (row.peer.value, row.ratio) == (1.0, 2.0)
+
+
+def test_only_a_call_of_the_model_is_compared_with_a_peers():
+    def prediction(peer, **config):
+        config = {"users": 9, "batch": 1, **config}
+        fields = {"workload": "ranker_predict", "metric": "p50_ms"}
+        return record(peer, config=config, **fields)
+
+    peer = prediction("fuxictr", model="dcnv2")
+
+    def found(**config):
+        return candidates(prediction("moc_tf", model="dcn_v2", **config), [peer])
+
+    assert found(called="tf.function") == [peer]
+    assert found(called="SavedModel", request="ids") == []
+    assert found(called="tf.function", batch=2) == []
+    assert found(called="tf.function", users=8) == []
 
 
 def test_a_floor_is_the_highest_of_its_precision_and_form():
@@ -228,19 +247,86 @@ def test_a_target_of_every_case_that_has_one_finds_it():
                 assert (target.workload, key, value) in names, target.about
 
 
-def test_results_are_kept_by_workload_and_machine(tmp_path):
-    encoding = dataclasses.replace(ours(7.0), workload="tokenizer_encode")
-    first = [ours(100.0), vq(50.0), encoding]
-    report.write_results(tmp_path, first, [], MACHINE)
-    stray = dataclasses.replace(record("floor", 1.0), workload="tokenizer_encode")
-    second = [ours(200.0), vq(50.0), stray]
-    report.write_results(tmp_path, second, [], MACHINE)
-    assert report.earlier_records(tmp_path) == [ours(200.0), vq(50.0), encoding]
-    assert "4.00" in (tmp_path / "table.md").read_text()
-    assert "Abacus 3000, 2 cores" in (tmp_path / "table.md").read_text()
+def of_case(value, case="shared latent, float32", workload="tokenizer_train", **config):
+    config = {"form": "shared latent", "case": case, **config}
+    return record(value=value, workload=workload, config=config)
+
+
+def test_results_are_kept_by_case_and_machine(tmp_path):
+    encoding = of_case(7.0, workload="tokenizer_encode")
+    report.write_results(tmp_path, [of_case(100.0), vq(50.0), encoding], [], MACHINE)
+    failure = Failure("memory", "training on columns", "It ran out of it.")
+    report.write_results(tmp_path, [of_case(200.0)], [failure], MACHINE)
+    kept = report.earlier_results(tmp_path)
+    assert kept.records == [of_case(200.0), vq(50.0), encoding]
+    assert kept.failures == [failure]
+    table = (tmp_path / "table.md").read_text()
+    assert "4.00" in table
+    assert "Not measured: memory, training on columns: It ran out of it.\n" in table
+    assert "Abacus 3000, 2 cores" in table
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
+    report.write_results(tmp_path, [encoding], [], MACHINE)
+    assert "It ran out of it." in (tmp_path / "table.md").read_text()
     with pytest.raises(report.ResultsError, match="different machines"):
-        report.write_results(tmp_path, second, [], {**MACHINE, "cores": 64})
+        report.write_results(tmp_path, [encoding], [], {**MACHINE, "cores": 64})
+
+
+def test_a_case_that_fails_keeps_its_figures_and_says_so():
+    half = "shared latent, mixed_bfloat16"
+    old = [of_case(1.0, step=1), of_case(2.0, step=2), of_case(3.0, half)]
+    failure = Failure("tokenizer_train", "shared latent, float32", "Killed.")
+    new = [of_case(9.0, step=1), of_case(8.0, half)]
+    found = join(Results(old, []), Results(new, [failure]))
+    assert found.records == [*old[:2], new[1]]
+    (told,) = found.failures
+    assert told.reason == "Killed. (Its figures here are of an earlier call.)"
+    # Without any of before, those that were measured are kept, as it is told.
+    assert join(Results([], []), Results(new, [failure])) == (new, [failure])
+
+
+def test_a_failure_stays_until_its_case_is_measured():
+    failure = Failure("tokenizer_train", "shared latent, float32", "Killed.")
+    other = Failure("memory", "training on columns", "It ran out of it.")
+    gone = Failure("memory", "a case of before", "It is no more.")
+    earlier = Results([], [other, failure, gone])
+    again = dataclasses.replace(failure, reason="Killed again.")
+    assert join(earlier, Results([], [])).failures == [failure, other]
+    assert join(earlier, Results([], [again])).failures == [again, other]
+    assert join(earlier, Results([of_case(1.0)], [])).failures == [other]
+
+
+def test_peers_and_floors_are_replaced_only_by_others():
+    def floor(value, **fields):
+        return record("floor", value, **fields)
+
+    encode = {"workload": "tokenizer_encode"}
+    old = [of_case(1.0), vq(2.0), vq(3.0), floor(4.0), floor(5.0, **encode)]
+    earlier = Results(old, [])
+    for fresh, expected in (
+        ([of_case(9.0)], [of_case(9.0), *old[1:]]),
+        ([vq(9.0)], [old[0], vq(9.0), *old[3:]]),
+        ([floor(9.0)], [*old[:3], floor(9.0), old[4]]),
+    ):
+        assert join(earlier, Results(fresh, [])).records == expected
+    kit = Failure("tokenizer_train", "the peers' kit", "No disk.")
+    found = join(earlier, Results([vq(9.0)], [kit]))
+    assert found.records == old
+    assert "earlier call" in found.failures[0].reason
+    ceiling = Failure("ceiling", "matrix products", "Killed.")
+    assert join(earlier, Results([floor(9.0)], [ceiling])).records == old
+
+
+def test_figures_of_cases_that_are_no_more_are_left_out():
+    gone = [of_case(1.0, "a case of before"), record(workload="a workload of before")]
+    found = join(Results([*gone, of_case(2.0)], []), Results([], []))
+    assert found.records == [of_case(2.0)]
+
+
+def test_joined_figures_are_in_the_order_of_workloads_and_cases():
+    half = of_case(1.0, "shared latent, mixed_bfloat16")
+    products = of_case(1.0, "matrix products", "ceiling")
+    found = join(Results([half, vq(1.0)], []), Results([of_case(2.0), products], []))
+    assert found.records == [products, of_case(2.0), half, vq(1.0)]
 
 
 def test_failures_are_told():

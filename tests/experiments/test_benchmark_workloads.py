@@ -5,15 +5,18 @@ import math
 import pathlib
 import subprocess
 import sys
+import time
 import types
 
 import numpy as np
 import pytest
 
-from experiments.benchmarks import memory, quantizers, start_up
+from experiments.benchmarks import growth, memory, quantizers, rankers, start_up
 from experiments.benchmarks.cases import Task, find_case
+from experiments.benchmarks.epoch_rates import EpochClock
 from experiments.benchmarks.records import read_records
-from experiments.benchmarks.shapes import SCALES
+from experiments.benchmarks.shapes import FIELDS_BESIDE_CODES, SCALES
+from moc_tf.cores import num_cores
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = SCALES["tiny"]
@@ -28,6 +31,7 @@ def measure(workload, name, **task):
         if record.peer == "moc_tf":
             assert record.workload == workload
             assert record.config["case"] == name
+            assert record.threads == num_cores()
         assert all(math.isfinite(v) and v > 0 for v in record.repeat)
     return records
 
@@ -131,8 +135,17 @@ def fits(monkeypatch, start, epoch):
         return types.SimpleNamespace(fit=fit)
 
     monkeypatch.setattr(quantizers, "make_indexer", make)
-    monkeypatch.setattr(quantizers.time, "perf_counter", clock.perf_counter)
+    monkeypatch.setattr(time, "perf_counter", clock.perf_counter)
     return done
+
+
+def test_a_clock_tells_the_lengths_of_all_epochs_but_the_first(monkeypatch):
+    time_of, clock = Clock(), EpochClock()
+    monkeypatch.setattr(time, "perf_counter", time_of.perf_counter)
+    for number, seconds in enumerate([7.0, 1.0, 2.5]):
+        time_of.now += seconds
+        clock.on_epoch_end(number)
+    assert clock.lengths() == [1.0, 2.5]
 
 
 def test_a_fit_is_given_as_many_epochs_as_the_time_allows(monkeypatch):
@@ -215,3 +228,17 @@ def test_growth_is_measured_by_size(axis, kinds):
     assert all(len(record.repeat) == 3 for record in records)
     size = {"items": 512, "codes": 2, "fields": 6}[axis]
     assert {record.config["size"] for record in records} == {size}
+
+
+def test_every_number_of_fields_leaves_a_code():
+    schema = rankers.make_model("dcn_v2", TINY.ranker, 9, "none").schema
+    assert len(schema.categorical) == FIELDS_BESIDE_CODES
+    assert all(size > FIELDS_BESIDE_CODES for size in growth.SIZES["fields"])
+
+
+def test_what_starts_the_cases_needs_no_tensorflow():
+    script = (
+        "import sys; from experiments.benchmarks import session, report, cases;"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

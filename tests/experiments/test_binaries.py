@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.datasets import load_dataset
+from experiments.datasets import Loader, load_dataset
 from moc_tf.code_table import CodeTable
 from moc_tf.indexing import indexing_methods, load_indexer
 from moc_tf.training.methods import CONTROLS
@@ -117,6 +117,14 @@ def test_missing_vectors_are_an_error_that_says_what_to_do(release, tmp_path):
         (tmp_path / name).write_bytes((release / name).read_bytes())
     with pytest.raises(ValueError, match=r"item_embeddings_Beauty\.npz.*--vectors"):
         load_dataset("amazon/beauty", data_dir=str(tmp_path))
+
+
+def test_a_suites_data_without_a_folder_are_an_error_that_names_the_flag():
+    load = Loader()
+    with pytest.raises(ValueError, match=r"--data_dir.*item_embeddings_Beauty\.npz"):
+        load("amazon/beauty", "rating")
+    with pytest.raises(ValueError, match="must be one of"):
+        load("amazon/bauty", "rating")
 
 
 def test_files_for_the_planted_benchmark_are_refused(release):

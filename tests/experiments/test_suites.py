@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments import settings, suites
+from experiments import settings, suite_choice, suites
 from moc_tf.ranking import fusion, interactions
 
 
@@ -59,10 +59,14 @@ def test_flags_name_what_there_is():
     )
 
 
+def entry(**chosen):
+    trials = [{"settings": chosen, "validation_auc": 0.6, "runs": 1}]
+    return {"chosen": chosen, "methods": ["none-0"], "seeds": 1, "trials": trials}
+
+
 def test_chosen_settings_are_used_and_are_settings(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "CONFIGS", tmp_path)
-    found = {"chosen": {"dcn_v2": {"learning_rate": 0.5}}}
-    (tmp_path / "amazon_beauty_rating.json").write_text(json.dumps(found))
+    settings.keep("amazon/beauty", "rating", {"dcn_v2": entry(learning_rate=0.5)})
     chosen = settings.setting("amazon/beauty", "rating", "dcn_v2")
     assert chosen.ranker.learning_rate == 0.5
     for other in (
@@ -72,6 +76,106 @@ def test_chosen_settings_are_used_and_are_settings(tmp_path, monkeypatch):
         ranker = settings.setting(*other).ranker
         assert ranker.model == other[2]
         assert ranker.learning_rate == settings.AMAZON.ranker.learning_rate
+
+
+def test_a_search_of_some_rankers_keeps_what_was_found_for_the_others(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(settings, "CONFIGS", tmp_path / "configs")
+    first = {"dcn_v2": entry(learning_rate=0.5), "dlrm": entry(learning_rate=0.1)}
+    settings.keep("planted", "rating", first)
+    second = {"dlrm": entry(learning_rate=0.2) | {"seeds": 3}, "ipnn": entry()}
+    path = settings.keep("planted", "rating", second)
+    assert json.loads(path.read_text()) == {
+        "dataset": "planted",
+        "protocol": "rating",
+        "models": {"dcn_v2": first["dcn_v2"], **second},
+    }
+    path.write_text(json.dumps({"chosen": {}}))
+    with pytest.raises(ValueError, match=r"under 'models'.*Received: \['chosen'\]"):
+        settings.keep("planted", "rating", second)
+
+
+def test_settings_of_the_repository_are_those_with_the_best_trial():
+    for path in settings.CONFIGS.glob("*.json"):
+        found = json.loads(path.read_text())
+        models = settings.searched(found["dataset"], found["protocol"])
+        assert models == found["models"]
+        for model, known in models.items():
+            best = max(known["trials"], key=lambda trial: trial["validation_auc"])
+            of_chosen = [t for t in known["trials"] if t["settings"] == known["chosen"]]
+            assert of_chosen[0]["validation_auc"] == best["validation_auc"], model
+            assert known["methods"]
+            assert known["seeds"] >= 1
+
+
+def test_a_part_of_a_suite_has_a_name_and_the_whole_has_none():
+    every = [":".join(pair) for pair in suites.DATA]
+    for datasets, models, part in (
+        (None, None, ""),
+        (every[::-1], list(suites.RANKERS), ""),
+        (every[2:1:-1], None, "amazon_beauty_implicit"),
+        (["planted:rating"], [], "planted_rating"),
+        ([], ["dcn_v2", "deepfm"], "deepfm+dcn_v2"),
+        (
+            [every[1], every[0]],
+            ["deepfm"],
+            "amazon_beauty_rating+amazon_toys_and_games_rating+deepfm",
+        ),
+    ):
+        chosen = suite_choice.choose("table1", range(2), datasets, models)
+        assert chosen.part == part
+        names = datasets or every
+        found = {(f"{b.dataset}:{b.protocol}", b.ranker.model) for b in chosen.blocks}
+        assert found == {(n, m) for n in names for m in models or suites.RANKERS}
+        assert len(chosen.blocks) == len(found)
+    assert suite_choice.choose("headline", range(2), every[:1]).part == ""
+
+
+@pytest.mark.parametrize(
+    ("suite", "datasets", "models", "message"),
+    [
+        ("table1", ["amazon/bauty:rating"], None, "--datasets.*'amazon/bauty:rating'"),
+        ("table1", None, ["dcnv2", "deepfm"], r"--models must.*: \['dcnv2'\]"),
+        ("headline", None, ["deepfm"], r"--models must be among \['dcn_v2'\]"),
+        ("headline", ["amazon/beauty:rating", "planted:rating"], None, "a single data"),
+    ],
+)
+def test_what_a_suite_lacks_is_an_error(suite, datasets, models, message):
+    with pytest.raises(ValueError, match=message):
+        suite_choice.choose(suite, range(1), datasets, models)
+
+
+def test_reproduce_names_the_part_and_needs_a_finished_run_for_a_table(tmp_path):
+    script = """
+import pathlib
+import moc_tf.training
+from absl import app
+from experiments import reproduce
+
+class NothingWorks:
+    def __init__(self, name, blocks, load, workdir, part):
+        print(name, part, {block.ranker.model for block in blocks})
+        self.folder, self.runs = pathlib.Path("there"), [1, 2]
+
+    def run(self, num_workers):
+        return iter(())
+
+    def finished(self):
+        return {}
+
+moc_tf.training.Suite = NothingWorks
+app.run(reproduce.main)
+"""
+    command = [sys.executable, "-c", script, "--suite=table1", "--models=dcn_v2"]
+    command += ["--datasets=amazon/beauty:rating", f"--workdir={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.startswith("table1 amazon_beauty_rating+dcn_v2 {'dcn_v2'}")
+    assert "2 runs failed" in done.stdout
+    last = done.stderr.splitlines()[-1]
+    assert last == "No run was finished, so that there is no table."
+    assert "Traceback" not in done.stderr
 
 
 def run(module, *arguments):
@@ -92,7 +196,7 @@ def test_a_suite_runs_to_its_table_and_is_not_run_again(tmp_path):
     assert "12 runs, 0 done, 12 left" in run("reproduce", *arguments, "--dry_run")
     output = run("reproduce", *arguments)
     assert "[12/12]" in output
-    folder = tmp_path / "suites" / "headline"
+    folder = tmp_path / "suites" / "headline" / "parts" / "planted_rating"
     rows = [json.loads(r) for r in (folder / "results.jsonl").read_text().splitlines()]
     auc = collections.defaultdict(list)
     for row in rows:
@@ -117,6 +221,8 @@ def test_settings_are_searched_on_validation_data(tmp_path, monkeypatch):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads((tmp_path / "planted_rating.json").read_text())
-    assert found["chosen"] == {"deepfm": {"learning_rate": 4e-3, "average_decay": 0.0}}
-    low, high, again = (trial["validation_auc"] for trial in found["trials"])
+    (entry,) = found["models"].values()
+    assert entry["chosen"] == {"learning_rate": 4e-3, "average_decay": 0.0}
+    assert (entry["methods"], entry["seeds"]) == (["none-0"], 1)
+    low, high, again = (trial["validation_auc"] for trial in entry["trials"])
     assert low < high == again
