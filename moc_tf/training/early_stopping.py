@@ -81,6 +81,7 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
             "best_auc": self.best_auc,
             "best_epoch": self.best_epoch,
             "epoch_seconds": self.epoch_seconds,
+            "averaged_steps": self._averaging.steps if self._averaging else 0,
         }
 
     def set_state(
@@ -89,7 +90,9 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
         """Takes over what `get_state` gave; the next training goes on from there."""
         self._best_weights = _numbered(arrays, "best")
         if self._averaging is not None:
-            self._averaging.restore(_numbered(arrays, "average"))
+            self._averaging.restore(
+                _numbered(arrays, "average"), values["averaged_steps"]
+            )
         self.best_auc = values["best_auc"]
         self.best_epoch = values["best_epoch"]
         self.epoch_seconds = list(values["epoch_seconds"])

@@ -11,10 +11,13 @@ from moc_tf._keras import keras
 
 
 class WeightAveraging(keras.callbacks.Callback):
-    """Follows the trained weights w by an average a, which starts where they start.
+    """Follows the trained weights w by an average a of those after their first steps.
 
-        a <- decay^n a + (1 - decay^n) w        after n steps: `every`, or fewer at the
-                                                end of an epoch
+        a <- k a + (1 - k) w,    k = (decay^n - decay^t) / (1 - decay^t)
+
+    after the n steps up to step t: `every`, or fewer at the end of an epoch. So the
+    weights of step i count decay^(t - i), and those before the first step, towards
+    which predictions would be drawn, nothing.
 
     A ranker's weights wander from step to step, and with them its predictions; the
     average wanders less, and lags behind as tables begin to fit single rows of the
@@ -42,21 +45,27 @@ class WeightAveraging(keras.callbacks.Callback):
             raise ValueError(f"every must be at least 1. Received: {every}.")
         self._decay = decay
         self._every = every
-        self._restored: Sequence[np.ndarray] = ()
+        self._restored: tuple[Sequence[np.ndarray], int] | None = None
+        self._steps = 0
         self._averages: list[tf.Variable] = []
         self._update: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Starts the average at the weights, or where `restore` said."""
+        """Starts an average, or goes on from what `restore` said."""
         weights = self.model.trainable_variables
         if self._update is None:
             with self.model.distribute_strategy.scope():
                 self._averages = [tf.Variable(w, trainable=False) for w in weights]
             self._update = tf.function(self._follow)
-        starts = self._restored or [w.numpy() for w in weights]
-        self._restored = ()
-        for average, start in zip(self._averages, starts, strict=True):
-            average.assign(start)
+        values, self._steps = self._restored or ([w.numpy() for w in weights], 0)
+        self._restored = None
+        for average, value in zip(self._averages, values, strict=True):
+            average.assign(value)
+
+    @property
+    def steps(self) -> int:
+        """t, steps that the average is of."""
+        return self._steps
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Keras counts steps from 0 in each epoch."""
@@ -74,8 +83,11 @@ class WeightAveraging(keras.callbacks.Callback):
             self._catch_up()
 
     def _catch_up(self) -> None:
-        kept = self._decay ** (self._done - self._followed)
+        fresh = self._done - self._followed
         self._followed = self._done
+        self._steps += fresh
+        forgotten = self._decay**self._steps
+        kept = (self._decay**fresh - forgotten) / (1 - forgotten)
         self._update(tf.constant(kept, tf.float32))
 
     def _follow(self, kept: tf.Tensor) -> None:
@@ -100,6 +112,6 @@ class WeightAveraging(keras.callbacks.Callback):
         """The average of each trained weight."""
         return [average.numpy() for average in self._averages]
 
-    def restore(self, values: Sequence[np.ndarray]) -> None:
-        """The next training goes on from what `values` gave."""
-        self._restored = list(values)
+    def restore(self, values: Sequence[np.ndarray], steps: int) -> None:
+        """The next training goes on from what `values` and `steps` gave."""
+        self._restored = (list(values), steps)

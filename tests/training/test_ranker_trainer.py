@@ -68,10 +68,10 @@ class Follow(keras.callbacks.Callback):
     def __init__(self, decay):
         super().__init__()
         self.decay = decay
-        self.averages, self.steps, self.epochs = None, 0, []
+        self.sums, self.shares, self.steps, self.epochs = None, 0.0, 0, []
 
     def on_train_begin(self, logs=None):
-        self.averages = [w.numpy() for w in self.model.trainable_variables]
+        self.sums = [0.0 * w.numpy() for w in self.model.trainable_variables]
 
     def on_train_batch_end(self, batch, logs=None):
         self.steps += 1
@@ -80,15 +80,16 @@ class Follow(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.follow()
-        self.epochs.append([a.copy() for a in self.averages])
+        self.epochs.append([total / self.shares for total in self.sums])
 
     def follow(self):
         kept, self.steps = self.decay**self.steps, 0
-        for average, weight in zip(
-            self.averages, self.model.trainable_variables, strict=True
-        ):
-            average *= kept
-            average += (1 - kept) * weight.numpy()
+        self.shares = kept * self.shares + (1 - kept)
+        weights = [w.numpy() for w in self.model.trainable_variables]
+        self.sums = [
+            kept * total + (1 - kept) * weight
+            for total, weight in zip(self.sums, weights, strict=True)
+        ]
 
 
 def test_what_is_kept_is_the_average_of_the_best_epoch(data, planted):

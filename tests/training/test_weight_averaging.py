@@ -33,44 +33,50 @@ def fit(model, averaging, epochs=1, steps=4, steps_per_execution=1, callbacks=()
     )
 
 
-def test_it_starts_at_the_weights_and_follows_each_step():
+def weighted(weights_after, decay):
+    """Mean of the weights after given steps, each counted for the steps up to it."""
+    last, before = max(weights_after), 0
+    total = value = 0.0
+    for step, weight in sorted(weights_after.items()):
+        share = sum(decay ** (last - i) for i in range(before + 1, step + 1))
+        total, value, before = total + share, value + share * weight, step
+    return value / total
+
+
+def test_the_weights_of_each_step_count_the_less_the_longer_ago_it_is():
     model, averaging = Counter(), WeightAveraging(0.75, every=1)
     fit(model, averaging, epochs=2, steps=2)
-    average = 1.0
-    for weight in (2.0, 3.0, 4.0, 5.0):
-        average = 0.75 * average + 0.25 * weight
+    average = weighted({1: 2.0, 2: 3.0, 3: 4.0, 4: 5.0}, 0.75)
+    assert average == pytest.approx(
+        (2 * 0.75**3 + 3 * 0.75**2 + 4 * 0.75 + 5) / (0.75**3 + 0.75**2 + 0.75 + 1)
+    )
     (found,) = averaging.values()
     np.testing.assert_allclose(found, [average, 2.0 - average], rtol=1e-6)
+    assert averaging.steps == 4
 
 
 def test_several_steps_in_one_go_count_as_so_many():
     model, averaging = Counter(), WeightAveraging(0.75, every=1)
     fit(model, averaging, steps=5, steps_per_execution=3)  # 3 steps, then 2
-    average = 1.0
-    for weight, steps in ((4.0, 3), (6.0, 2)):
-        kept = 0.75**steps
-        average = kept * average + (1 - kept) * weight
     (found,) = averaging.values()
-    np.testing.assert_allclose(found[0], average, rtol=1e-6)
+    expected = weighted({3: 4.0, 5: 6.0}, 0.75)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 2, 4])
 def test_updates_do_not_depend_on_how_many_steps_are_run_in_one_go(steps_per_execution):
     model, averaging = Counter(), WeightAveraging(0.75, every=4)
     fit(model, averaging, steps=6, steps_per_execution=steps_per_execution)
-    average = 1.0
-    for weight, steps in ((5.0, 4), (7.0, 2)):
-        kept = 0.75**steps
-        average = kept * average + (1 - kept) * weight
     (found,) = averaging.values()
-    np.testing.assert_allclose(found[0], average, rtol=1e-6)
+    expected = weighted({4: 5.0, 6: 7.0}, 0.75)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
 
 
 def test_the_average_is_lent_to_the_model():
     model, averaging = Counter(), WeightAveraging(0.5, every=1)
     fit(model, averaging, steps=2)
     with averaging.applied():
-        np.testing.assert_allclose(model.weight.numpy()[0], 2.25)
+        np.testing.assert_allclose(model.weight.numpy()[0], (0.5 * 2 + 3) / 1.5)
     np.testing.assert_array_equal(model.weight.numpy(), [3.0, -1.0])
 
 
@@ -79,14 +85,15 @@ def test_each_training_has_an_average_of_its_own():
     fit(model, averaging, steps=2)
     model.set_weights([np.zeros(2, np.float32)])
     fit(model, averaging, steps=1)
-    np.testing.assert_allclose(averaging.values()[0][0], 0.5)
+    np.testing.assert_allclose(averaging.values()[0][0], 1.0)
 
 
 def test_it_goes_on_from_what_it_was():
     model, averaging = Counter(), WeightAveraging(0.5, every=1)
-    averaging.restore([np.array([7.0, 0.0], np.float32)])
+    averaging.restore([np.array([7.0, 0.0], np.float32)], steps=1)
     fit(model, averaging, steps=1)
-    np.testing.assert_allclose(averaging.values()[0], [4.5, 0.0])
+    np.testing.assert_allclose(averaging.values()[0], [(0.5 * 7 + 2) / 1.5, 0.0])
+    assert averaging.steps == 2
 
 
 def test_the_average_is_validated_and_kept():
@@ -101,8 +108,8 @@ def test_the_average_is_validated_and_kept():
         None, np.array([0.0, 1.0]), 1, predict, averaging=averaging
     )
     fit(model, averaging, epochs=3, steps=1, callbacks=[stopping])
-    assert seen == [1.5, 2.25]  # not better than the first: then it stops
-    assert model.weight.numpy()[0] == 1.5
+    np.testing.assert_allclose(seen, [2.0, (0.5 * 2 + 3) / 1.5])  # no better: it stops
+    assert model.weight.numpy()[0] == 2.0
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, -0.1])
