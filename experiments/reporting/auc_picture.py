@@ -19,32 +19,43 @@ if TYPE_CHECKING:
 _BASELINE = "none"
 
 
+def has_auc(panels: Sequence[Panel]) -> bool:
+    """Whether there is anything for `plot_auc` to draw."""
+    return any(
+        "auc" in each.summary.metrics
+        for panel in panels
+        for each in panel.results.values()
+    )
+
+
 def plot_auc(panels: Sequence[Panel], path: str | os.PathLike[str]) -> None:
     """Draws a panel each: a line a method, with 95 % intervals, and none dashed.
 
+    Numbers of codes stand at equal distances, so that methods fit in beside one
+    another.
+
     Args:
-      panels: of one data set, at least one, with results that have an AUC.
+      panels: of one data set; at least one has an AUC, see `has_auc`.
       path: the file, ending in .png or .svg; replaced in one step.
     """
     target = checked_target(path)
-    counts = sorted({c.num_codes for panel in panels for c in panel.results} - {0})
-    names = list(dict.fromkeys(map(name_of, order(panels))))
+    every_line = order(panels)
+    counts = sorted({c.num_codes for c in every_line} - {0})
+    names = list(dict.fromkeys(map(name_of, every_line)))
     styles = looks(names)
     rows, columns = shape(len(panels))
-    with figure_file(target, 1.2 + 3.6 * columns, 1.0 + 3.0 * rows) as figure:
+    width = max(1.2 + 3.6 * columns, 9.0)
+    with figure_file(target, width, 1.2 + 3.0 * rows) as figure:
         every = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(every, panels, strict=False):
-            _draw(axes, panel, names, styles)
+            _draw(axes, panel, counts, names, styles)
             axes.set_title(panel.title, fontsize=10)
-            axes.set_xscale("log", base=2)
-            axes.set_xticks(counts, labels=[str(count) for count in counts])
-            axes.minorticks_off()
-            if counts:
-                axes.set_xlim(counts[0] / 1.3, counts[-1] * 1.3)
+            axes.set_xticks(range(len(counts)), labels=[str(count) for count in counts])
+            axes.set_xlim(-0.5, max(len(counts), 1) - 0.5)
             open_frame(axes)
         for axes in every[len(panels) :]:
             axes.set_axis_off()
-        figure.supxlabel("number of codes of an item", fontsize=10)
+        figure.supxlabel("number of codes of an item (not to scale)", fontsize=10)
         figure.supylabel("AUC, mean over seeds and 95 % interval", fontsize=10)
         handles = {
             name: handle
@@ -55,7 +66,7 @@ def plot_auc(panels: Sequence[Panel], path: str | os.PathLike[str]) -> None:
             handles.values(),
             handles.keys(),
             loc="outside upper center",
-            ncols=min(len(handles), 2 * columns),
+            ncols=min(len(handles), 6),
             frameon=False,
             fontsize=9,
         )
@@ -64,6 +75,7 @@ def plot_auc(panels: Sequence[Panel], path: str | os.PathLike[str]) -> None:
 def _draw(
     axes: "Axes",
     panel: Panel,
+    counts: Sequence[int],
     names: Sequence[str],
     styles: dict[str, tuple[str, str]],
 ) -> None:
@@ -73,8 +85,7 @@ def _draw(
         if interval is not None:
             found = lines[name_of(configuration)]
             found.append((configuration.num_codes, interval))
-    # Points of one number of codes stand beside one another.
-    for name, dodge in zip(names, dodges(len(names), 0.3 / len(names)), strict=True):
+    for name, dodge in zip(names, dodges(len(names), 0.8 / len(names)), strict=True):
         points = sorted(lines[name], key=lambda point: point[0])
         if name == _BASELINE:
             for _, interval in points:
@@ -82,7 +93,7 @@ def _draw(
         elif points:
             colour, marker = styles[name]
             axes.errorbar(
-                [count * 2**dodge for count, _ in points],
+                [counts.index(count) + dodge for count, _ in points],
                 [interval.mean for _, interval in points],
                 yerr=[interval.half_width for _, interval in points],
                 color=colour,

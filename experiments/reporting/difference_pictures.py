@@ -146,8 +146,12 @@ def _plot(
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(axis="x", color=PALE, linewidth=0.8)
             axes.set_axisbelow(True)
-        for axes in every[len(panels) :]:
-            axes.set_axis_off()
+        for place, axes in enumerate(every):
+            if place >= len(panels):
+                axes.set_axis_off()
+            # Of a column, the lowest panel with anything in it has the scale.
+            elif place + columns >= len(panels):
+                axes.tick_params(labelbottom=True)
         figure.supxlabel(label, fontsize=9)
         names = [name for name in series if name in handles]
         figure.legend(

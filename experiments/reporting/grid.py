@@ -118,7 +118,7 @@ class Grid:
         empty = f"{self.num_empty} of {len(self.wanted)} cells are empty"
         if not self.num_short:
             return f"{empty}."
-        return f"{empty}; {self.num_short} have fewer seeds than a full one."
+        return f"{empty}; seeds are missing in {self.num_short} more."
 
 
 def make_grid(

@@ -1,26 +1,59 @@
 """An SVG file as a part of a page."""
 
-import html
 import re
+from xml.etree import ElementTree
 
-# What Matplotlib writes about the file, and its one rule of style, which would hold
-# for the whole page; `page_style` has it for pictures alone.
-_NOT_FOR_PAGES = re.compile(
-    r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL
-)
+_SVG = "{http://www.w3.org/2000/svg}"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}")
+# What is written in points, of which a hundredth is enough; not so scales and colours.
+_IN_POINTS = ("d", "x", "y", "transform")
 
 
 def inline_svg(svg: str, prefix: str, title: str) -> str:
     """The <svg> element of a file, to stand in a page with others.
+
+    What Matplotlib writes about the file is left out, and so is its one rule of style,
+    which would hold for the whole page: `page_style` has it for pictures alone.
 
     Args:
       svg: what Matplotlib wrote.
       prefix: put before every id, so that pictures do not share them.
       title: what a screen reader says of it.
     """
-    body = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
-    body = re.sub(r'\bid="', f'id="{prefix}-', body)
-    body = re.sub(r'href="#', f'href="#{prefix}-', body)
-    body = re.sub(r"url\(#", f"url(#{prefix}-", body)
-    said = html.escape(title)
-    return body.replace("<svg", f'<svg role="img" aria-label="{said}"', 1).strip()
+    root = ElementTree.fromstring(svg)
+    for child in list(root):
+        holds_style = child.find(f"{_SVG}style") is not None
+        if child.tag == f"{_SVG}metadata" or holds_style:
+            root.remove(child)
+    referred = set(re.findall(r"#([\w.-]+)", svg))
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(_SVG)
+        element.text = element.tail = None
+        if _HREF in element.attrib:
+            element.set("href", f"#{prefix}-{element.attrib.pop(_HREF)[1:]}")
+        for name, value in list(element.attrib.items()):
+            if name == "id":
+                if value in referred:
+                    element.set(name, f"{prefix}-{value}")
+                else:
+                    del element.attrib[name]
+            elif "url(#" in value:
+                element.set(name, value.replace("url(#", f"url(#{prefix}-"))
+            elif name in _IN_POINTS:
+                element.set(name, _short(value))
+    root.attrib |= {"role": "img", "aria-label": title}
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _short(value: str) -> str:
+    """Coordinates of two decimals, on one line; a scale stays as it is."""
+    parts = re.split(r"(scale\([^)]*\))", " ".join(value.split()))
+    return "".join(
+        part if part.startswith("scale") else _DECIMALS.sub(_rounded, part)
+        for part in parts
+    )
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

@@ -9,8 +9,8 @@ METRICS: Mapping[str, str] = {
     "Student's t. A seed varies the indexer, the initial weights and the order of the "
     "rows; the parts of the data are the same. One seed alone has no interval.",
     "Δ AUC": "mean difference in AUC to the method named, paired by seed, with the "
-    "95 % interval of the paired differences. me is that of the same number of codes and "
-    "the same fusion.",
+    "95 % interval of the paired differences. me is that of the same number of codes "
+    "and the same fusion.",
     "p, adjusted": "of the two-sided paired t test of no difference, as it is, and "
     "adjusted by Holm's method over all differences in AUC of the ranker's tables in "
     "the suite: all data sets, all three references.",

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from experiments.reporting.grid import Configuration, Grid, Setting
 from moc_tf.evaluation import ContrastedSummary
@@ -22,14 +22,19 @@ class Panel:
       title: above it.
       results: by configuration, in the order of the suite; those without a fusion
         are in the panels of all of them.
+      lines: all configurations of the data set without their fusion, in the order of
+        the suite, which is that of the lines of every picture.
     """
 
     title: str
-    results: dict[Configuration, ContrastedSummary]
+    results: Mapping[Configuration, ContrastedSummary]
+    lines: Sequence[Configuration]
 
 
 def panels_of(grid: Grid, setting: Setting) -> list[Panel]:
     """The panels of a data set; those without results are left out."""
+    wanted = (cell.configuration for cell in grid.wanted if cell.setting == setting)
+    lines = list(dict.fromkeys(map(unfused, wanted)))
     panels = []
     for model in grid.models:
         found = {
@@ -46,7 +51,7 @@ def panels_of(grid: Grid, setting: Setting) -> list[Panel]:
             }
             named = f"{model}, fusion {fusion}" if len(fusions) > 1 else model
             if shown:
-                panels.append(Panel(named, shown))
+                panels.append(Panel(named, shown, lines))
     return panels
 
 
@@ -79,8 +84,9 @@ def shape(num_panels: int) -> tuple[int, int]:
 
 
 def order(panels: Sequence[Panel]) -> list[Configuration]:
-    """Every configuration of the panels without its fusion, once, in their order."""
-    return list(dict.fromkeys(unfused(c) for panel in panels for c in panel.results))
+    """The configurations that any of the panels has, without fusion, in order."""
+    found = {unfused(c) for panel in panels for c in panel.results}
+    return [line for panel in panels[:1] for line in panel.lines if line in found]
 
 
 def unfused(configuration: Configuration) -> Configuration:

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from experiments.reporting.auc_picture import plot_auc
+from experiments.reporting.auc_picture import has_auc, plot_auc
 from experiments.reporting.difference_pictures import (
     has_differences,
     has_gains,
@@ -40,7 +40,7 @@ def draw_pictures(grid: Grid, folder: Path) -> list[Picture]:
     for setting in grid.settings:
         panels = panels_of(grid, setting)
         kinds = (
-            ("auc", "AUC against the number of codes", plot_auc, bool(panels)),
+            ("auc", "AUC against the number of codes", plot_auc, has_auc(panels)),
             (
                 "differences",
                 "Paired differences in AUC",
