@@ -18,7 +18,8 @@ def inline_svg(svg: str, prefix: str, title: str) -> str:
 
     Args:
       svg: what Matplotlib wrote.
-      prefix: put before every id, so that pictures do not share them.
+      prefix: put before every id, so that pictures do not share them; what remains
+        of an id is a number, for there are thousands.
       title: what a screen reader says of it.
     """
     root = ElementTree.fromstring(svg)
@@ -26,24 +27,35 @@ def inline_svg(svg: str, prefix: str, title: str) -> str:
         holds_style = child.find(f"{_SVG}style") is not None
         if child.tag == f"{_SVG}metadata" or holds_style:
             root.remove(child)
-    referred = set(re.findall(r"#([\w.-]+)", svg))
+    references = dict.fromkeys(re.findall(r"(?:href=\"|url\()#([^\")]+)", svg))
+    ids = {old: f"{prefix}-{number}" for number, old in enumerate(references)}
     for element in root.iter():
         element.tag = element.tag.removeprefix(_SVG)
         element.text = element.tail = None
         if _HREF in element.attrib:
-            element.set("href", f"#{prefix}-{element.attrib.pop(_HREF)[1:]}")
+            element.set("href", f"#{ids[element.attrib.pop(_HREF)[1:]]}")
         for name, value in list(element.attrib.items()):
             if name == "id":
-                if value in referred:
-                    element.set(name, f"{prefix}-{value}")
+                if value in ids:
+                    element.set(name, ids[value])
                 else:
                     del element.attrib[name]
-            elif "url(#" in value:
-                element.set(name, value.replace("url(#", f"url(#{prefix}-"))
+            elif value.startswith("url(#"):
+                element.set(name, f"url(#{ids[value[5:-1]]})")
             elif name in _IN_POINTS:
                 element.set(name, _short(value))
+    _unwrap(root)
     root.attrib |= {"role": "img", "aria-label": title}
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _unwrap(element: ElementTree.Element) -> None:
+    """Puts in the place of each group without attributes what is in it."""
+    children = []
+    for child in element:
+        _unwrap(child)
+        children += list(child) if child.tag == "g" and not child.attrib else [child]
+    element[:] = children
 
 
 def _short(value: str) -> str:

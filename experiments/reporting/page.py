@@ -61,7 +61,7 @@ def page(sections: Sequence[Section], summary: str) -> str:
         _contents(sections),
         "<main>",
         _legend(),
-        *(_section(section) for section in sections),
+        *(_section(section, f"p{place}") for place, section in enumerate(sections)),
         "</main>",
         "</body>",
         "</html>",
@@ -105,7 +105,7 @@ def _terms(terms: Mapping[str, str]) -> str:
     return f"<dl>\n{lines}\n</dl>"
 
 
-def _section(section: Section) -> str:
+def _section(section: Section, prefix: str) -> str:
     name = html.escape(section.name)
     parts = [
         f'<section aria-labelledby="{name}">',
@@ -115,7 +115,7 @@ def _section(section: Section) -> str:
         parts.append(f'<p class="status">{html.escape(section.status)}</p>')
     for number, (title, svg) in enumerate(section.pictures):
         drawn = inline_svg(
-            svg, f"{name}-{number}", f"{title}. The tables have its figures."
+            svg, f"{prefix}-{number}", f"{title}. The tables have its figures."
         )
         said = html.escape(title)
         parts.append(

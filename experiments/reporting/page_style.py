@@ -25,7 +25,9 @@ a:focus-visible, summary:focus-visible, .scroll:focus-visible {
 .skip { position: absolute; left: -999rem; }
 .skip:focus { left: 1rem; background: var(--paper); padding: 0.5rem; }
 .status { color: var(--faint); }
-.scroll { position: relative; overflow-x: auto; max-width: 100%; margin: 0.5rem 0 1.5rem; }
+.scroll {
+  position: relative; overflow-x: auto; max-width: 100%; margin: 0.5rem 0 1.5rem;
+}
 table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: normal; }
 caption { text-align: left; font-weight: 600; padding: 0.3rem 0; }
 th, td { padding: 0.25rem 0.7rem; text-align: left; vertical-align: top; }
