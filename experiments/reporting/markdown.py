@@ -1,5 +1,6 @@
 """Tables as Markdown."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from experiments.reporting.entries import Entry
@@ -39,8 +40,9 @@ def _table(table: Table) -> str:
 
 
 def _cell(entry: Entry) -> str:
-    # format_table escapes what would end a cell.
-    return "; ".join(filter(None, (entry.text, entry.note)))
+    # format_table escapes what would end a cell; this, what would begin an element.
+    text = "; ".join(filter(None, (entry.text, entry.note)))
+    return re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text)
 
 
 def _escape(text: str) -> str:

@@ -98,4 +98,5 @@ def _write_tables(folder: Path, section: Section, cells: str) -> None:
 def _summary(grids: Sequence[Grid]) -> str:
     empty = sum(grid.num_empty for grid in grids)
     total = sum(len(grid.wanted) for grid in grids)
-    return f"{empty} of {total} cells are empty, in {len(grids)} suites of rankers."
+    suites = "suite" if len(grids) == 1 else "suites"
+    return f"{empty} of {total} cells are empty, in {len(grids)} {suites} of rankers."
