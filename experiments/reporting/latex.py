@@ -10,7 +10,7 @@ _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
-    "$": r"\$",
+    "$": r"{\char36}",  # not \$, which takes a font of its own
     "&": r"\&",
     "#": r"\#",
     "%": r"\%",
@@ -20,13 +20,11 @@ _SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"{\ttfamily\char34}",
     "±": r"$\pm$",
     "Δ": r"$\Delta$",
 }
 _HEAD = r"""\documentclass{article}
-\usepackage[T1]{fontenc}
-\usepackage[utf8]{inputenc}
 \usepackage[a3paper,landscape,margin=1.2cm]{geometry}
 \usepackage{booktabs}
 \usepackage{longtable}
@@ -51,7 +49,7 @@ def latex(title: str, status: str, tables: Sequence[Table]) -> str:
 def escape(text: str) -> str:
     """`text` as LaTeX shows it literally.
 
-    Letters beyond Latin, which would need other fonts, are shown as their code points.
+    Letters beyond ASCII, for which fonts may be missing, become their code points.
     """
     escaped = "".join(map(_character, text))
     # A hyphen before a number is a sign.
@@ -61,11 +59,7 @@ def escape(text: str) -> str:
 def _character(character: str) -> str:
     if character in _SPECIAL:
         return _SPECIAL[character]
-    if (
-        character.isprintable()
-        and ord(character) < 0x180
-        and not (0x7F <= ord(character) < 0xC0)
-    ):
+    if character.isascii() and character.isprintable():
         return character
     return " " if character.isspace() else f"U+{ord(character):04X}"
 

@@ -52,14 +52,14 @@ def test_markdown():
 
 def test_latex_escapes_what_is_special():
     assert escape(NASTY) == (
-        r"a\_b \& c\% \$d \#e \{f\} \textasciitilde{}g \textasciicircum{}h "
+        r"a\_b \& c\% {\char36}d \#e \{f\} \textasciitilde{}g \textasciicircum{}h "
         r"\textbackslash{}i \textless{}j\textgreater{} \textbar{}k\textbar{} "
-        r"\textquotedbl{}l\textquotedbl{}"
+        r"{\ttfamily\char34}l{\ttfamily\char34}"
     )
     assert escape("Δ -0.5 ± 0.1, p-value 3-4, a-1") == (
         r"$\Delta$ $-$0.5 $\pm$ 0.1, p-value 3-4, a-1"
     )
-    assert escape("é\t日\x07") == "é U+65E5U+0007"
+    assert escape("e\té日\x07") == "e U+00E9U+65E5U+0007"
 
 
 def test_latex_is_a_whole_document():
