@@ -81,6 +81,7 @@ def write_report(
 
 def write_whole(path: Path, text: str) -> None:
     """Writes `text` to a temporary name and renames it to `path`."""
+    # That of moc_tf.training does the same, and loads TensorFlow.
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8", newline="\n")
     os.replace(partial, path)

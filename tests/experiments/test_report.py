@@ -102,15 +102,11 @@ def test_the_binary_reports_folders_that_are_no_suites_without_tensorflow(tmp_pa
     write(tmp_path / "mine", small_suite())
     out = tmp_path / "out"
     code = (
-        "import sys; from absl import app; from experiments import report;"
-        "app.run(report.main, sys.argv) if len(sys.argv) > 1 else None"
+        "import atexit, sys; from absl import app; from experiments import report;"
+        "atexit.register(lambda: print('loaded:', 'tensorflow' in sys.modules));"
+        "app.run(report.main)"
     )
-    check = (
-        "import atexit, sys; atexit.register("
-        "lambda: print('loaded:', 'tensorflow' in sys.modules));"
-    )
-    command = [sys.executable, "-c", check + code, f"--results={tmp_path}"]
-    command.append(f"--out={out}")
+    command = [sys.executable, "-c", code, f"--results={tmp_path}", f"--out={out}"]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     assert "mine: 2 of 8 cells are empty." in process.stdout
