@@ -8,6 +8,12 @@ from moc_tf.evaluation.click_evaluation import (
     evaluate_clicks,
 )
 from moc_tf.evaluation.code_plots import plot_code_usage, plot_nmi
+from moc_tf.evaluation.contrasts import (
+    REFERENCES,
+    Contrast,
+    ContrastedSummary,
+    contrast,
+)
 from moc_tf.evaluation.frequency import (
     ITEM_GROUPS,
     USER_GROUPS,
@@ -16,6 +22,7 @@ from moc_tf.evaluation.frequency import (
     user_groups,
 )
 from moc_tf.evaluation.group_auc import grouped_auc, mean_group_auc
+from moc_tf.evaluation.holm import holm_adjusted
 from moc_tf.evaluation.metrics import auc, log_loss_from_logits, normalized_entropy
 from moc_tf.evaluation.plots import plot_auc_by_codes
 from moc_tf.evaluation.reliability import (
@@ -41,9 +48,12 @@ from moc_tf.evaluation.tables import (
 
 __all__ = [
     "ITEM_GROUPS",
+    "REFERENCES",
     "USER_GROUPS",
     "ClickEvaluation",
     "ClickMetrics",
+    "Contrast",
+    "ContrastedSummary",
     "Interval",
     "PairedDifference",
     "ReliabilityBin",
@@ -53,10 +63,12 @@ __all__ = [
     "auc",
     "calibration",
     "calibration_error",
+    "contrast",
     "evaluate_clicks",
     "format_table",
     "frequency_thresholds",
     "grouped_auc",
+    "holm_adjusted",
     "item_groups",
     "log_loss_from_logits",
     "mean_group_auc",

@@ -1,0 +1,1 @@
+"""From the rows of results to tables, pictures and a page."""

@@ -1,0 +1,58 @@
+"""What the figures of the tables mean, in words."""
+
+from collections.abc import Mapping
+
+METRICS: Mapping[str, str] = {
+    "AUC": "probability that a clicked row of the test part is scored above one that "
+    "was not clicked; 0.5 is chance. Exact, over all rows, after training has ended.",
+    "± and intervals": "half of the 95 % interval of the mean over training seeds, by "
+    "Student's t. A seed varies the indexer, the initial weights and the order of the "
+    "rows; the parts of the data are the same. One seed alone has no interval.",
+    "Δ AUC": "mean difference in AUC to the method named, paired by seed, with the "
+    "95 % interval of the paired differences. me is that of the same number of codes "
+    "and the same fusion.",
+    "p, adjusted": "of the two-sided paired t test of no difference, as it is, and "
+    "adjusted by Holm's method over all differences in AUC of the ranker's tables in "
+    "the suite: all data sets, all three references.",
+    "n.s.": "not significant: the adjusted p-value is 0.05 or more. It may be so "
+    "though the interval, which is of one difference, excludes 0.",
+    "new, tail, middle, head items": "the test rows by how often the training part has "
+    "their item: never; or among the rarest with a third of its rows, the middle "
+    "third, the most frequent third. AUC within the group.",
+    "log loss": "mean negative log-likelihood of the test rows, in nats; lower is "
+    "better.",
+    "parameters": "trainable numbers of the ranker, code tables and fusion included, "
+    "without the indexer.",
+    "seconds": "of training the ranker, without the indexer; mean over seeds.",
+    "codes": "of an item, each with a table of embeddings of its own.",
+    "-": "no run yet, or no such comparison: a method is not compared "
+    "with itself, and a reference only with those before it (none, vq, me).",
+}
+
+METHODS: Mapping[str, str] = {
+    "none": "no semantic feature",
+    "vq": "one code an item, of one codebook",
+    "me": "Multi-Embedding: the one code of vq in several tables",
+    "rq_vae": "residual codes of an autoencoder",
+    "moc": "Mixture-of-Codes: parallel codebooks in one autoencoder",
+    "moc, diverse": "the same with a term that decorrelates the codebooks' inputs",
+    "moc, concatenated": "the decoder reads the codes' vectors side by side, not their "
+    "mean",
+    "moc, per_codebook": "a decoder for each codebook",
+    "moc, shared_latent": "all codebooks see one and the same latent vector",
+    "shuffled": "the codes dealt out to other items: capacity without meaning",
+    "rq_kmeans, rq_gmm": "residual codes by k-means, or by Gaussian mixtures",
+    "pq, opq": "product quantisation, without and with a learned rotation",
+    "random": "codes drawn at random: capacity without meaning",
+    "adaptor": "the raw vector through small MLPs, one a field; no codes",
+    "id_me": "more tables of the item ids; no codes",
+    "true_factors": "the hidden factors of the planted benchmark: an upper bound",
+}
+
+TITLES: Mapping[str, str] = {
+    "headline": "Headline: the main methods in DCNv2",
+    "rankers": "Rankers: the main methods in every ranker",
+    "table1": "Table 1: four rankers, every method and scale",
+    "table2": "Table 2: fusions of the codes",
+    "reviewers": "Reviewers: controls, other quantisers, other forms, more codes",
+}

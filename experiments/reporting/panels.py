@@ -1,0 +1,99 @@
+"""Which panels a picture of a data set has, and what every line looks like."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from experiments.reporting.grid import Configuration, Grid, Setting
+from moc_tf.evaluation import ContrastedSummary
+from moc_tf.evaluation.figure_file import BLUE, GREEN, GREY, ORANGE
+
+# The others, too, from Okabe and Ito's palette; with the markers, 24 looks.
+_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = "os^D"
+MAX_COLUMNS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """What one panel shows: a ranker, and a fusion where a suite has several.
+
+    Attributes:
+      title: above it.
+      results: by configuration, in the order of the suite; those without a fusion
+        are in the panels of all of them.
+      lines: all configurations of the data set without their fusion, in the order of
+        the suite, which is that of the lines of every picture.
+    """
+
+    title: str
+    results: Mapping[Configuration, ContrastedSummary]
+    lines: Sequence[Configuration]
+
+
+def panels_of(grid: Grid, setting: Setting) -> list[Panel]:
+    """The panels of a data set; those without results are left out."""
+    wanted = (cell.configuration for cell in grid.wanted if cell.setting == setting)
+    lines = list(dict.fromkeys(map(unfused, wanted)))
+    panels = []
+    for model in grid.models:
+        found = {
+            configuration: result
+            for configuration in grid.configurations_of(model)
+            if (result := grid.get(setting, model, configuration)) is not None
+        }
+        fusions = list(dict.fromkeys(c.fusion for c in found if c.has_fusion))
+        for fusion in fusions or [""]:
+            shown = {
+                configuration: result
+                for configuration, result in found.items()
+                if not configuration.has_fusion or configuration.fusion == fusion
+            }
+            named = f"{model}, fusion {fusion}" if len(fusions) > 1 else model
+            if shown:
+                panels.append(Panel(named, shown, lines))
+    return panels
+
+
+def name_of(configuration: Configuration) -> str:
+    """Method and variant, such as "moc, diverse"."""
+    return ", ".join(filter(None, (configuration.method, configuration.variant)))
+
+
+def name_with_codes(configuration: Configuration) -> str:
+    """The same with the number of codes, such as "moc, diverse 7"."""
+    codes = f" {configuration.num_codes}" if configuration.num_codes else ""
+    return name_of(configuration) + codes
+
+
+def looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a marker for each name but "none", which is grey.
+
+    Beyond 24 names they begin anew: a picture of more is read with its table.
+    """
+    every = [(colour, marker) for marker in _MARKERS for colour in _COLOURS]
+    coloured = [name for name in names if name != "none"]
+    found = {name: every[i % len(every)] for i, name in enumerate(coloured)}
+    return {name: found.get(name, (GREY, "o")) for name in names}
+
+
+def shape(num_panels: int) -> tuple[int, int]:
+    """Rows and columns of panels."""
+    columns = min(num_panels, MAX_COLUMNS)
+    return math.ceil(num_panels / columns), columns
+
+
+def order(panels: Sequence[Panel]) -> list[Configuration]:
+    """The configurations that any of the panels has, without fusion, in order."""
+    found = {unfused(c) for panel in panels for c in panel.results}
+    return [line for panel in panels[:1] for line in panel.lines if line in found]
+
+
+def unfused(configuration: Configuration) -> Configuration:
+    """The configuration in any panel."""
+    return configuration._replace(fusion="")
+
+
+def dodges(count: int, step: float) -> Iterator[float]:
+    """Shifts around 0 that keep what has one place apart."""
+    return (step * (i - (count - 1) / 2) for i in range(count))

@@ -1,0 +1,103 @@
+"""Writes a report: tables, pictures and the page."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from experiments.reporting.cells_csv import cells_csv, rows_csv
+from experiments.reporting.expected import NUM_SEEDS, SUITES, expected_cells
+from experiments.reporting.grid import Cell, Grid, make_grid
+from experiments.reporting.latex import latex
+from experiments.reporting.legend import METRICS, TITLES
+from experiments.reporting.markdown import glossary, markdown
+from experiments.reporting.page import Section, page
+from experiments.reporting.pictures import draw_pictures
+from experiments.reporting.rows import folders_of, is_of_ranker, read_rows
+from experiments.reporting.tables import Table, all_tables, plain_table
+
+PAGE = "report.html"
+
+
+def write_report(
+    results: Path,
+    out: Path,
+    expected: Callable[[str], Sequence[Cell]] = expected_cells,
+) -> Iterator[str]:
+    """Writes the report of all folders of `results`, telling of each when it is done.
+
+    In `out/<folder>`: report.md, report.tex, cells.csv and pictures/; in `out`, last
+    of all, report.html, which shows everything. Equal rows give equal bytes.
+
+    Args:
+      results: holds <folder>/results.jsonl.
+      out: where to write; may be `results`.
+      expected: the cells of a suite, by the name of a folder that is one of `SUITES`.
+
+    Yields:
+      A sentence a folder, then one on all of them.
+
+    Raises:
+      RowsError: if there are no results, or they cannot be read.
+      ValueError: if rows do not fit together; see `moc_tf.evaluation.contrast`.
+    """
+    folders = folders_of(results)
+    known = [folder for name in SUITES for folder in folders if folder.name == name]
+    sections, grids = [], []
+    for folder in [*known, *(folder for folder in folders if folder not in known)]:
+        name = folder.name
+        rows = read_rows(folder / "results.jsonl")
+        target = out / name
+        if rows and not is_of_ranker(rows[0]):
+            table = plain_table(name, rows)
+            sections.append(Section(name, TITLES.get(name, name), "", [], [table]))
+            _write_tables(target, sections[-1], rows_csv(rows))
+            yield f"{name}: {len(rows)} rows."
+            continue
+        grid = (
+            make_grid(name, rows, expected(name), NUM_SEEDS)
+            if name in SUITES
+            else make_grid(name, rows)
+        )
+        grids.append(grid)
+        pictures = [
+            (picture.title, picture.path.with_name(f"{picture.path.name}.svg"))
+            for picture in draw_pictures(grid, target / "pictures")
+        ]
+        section = Section(
+            name,
+            TITLES.get(name, name),
+            grid.completeness,
+            [(title, path.read_text(encoding="utf-8")) for title, path in pictures],
+            all_tables(grid),
+        )
+        sections.append(section)
+        _write_tables(target, section, cells_csv(grid))
+        yield f"{name}: {grid.completeness}"
+    summary = _summary(grids)
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / PAGE, page(sections, summary))
+    yield summary
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes `text` to a temporary name and renames it to `path`."""
+    # That of moc_tf.training does the same, and loads TensorFlow.
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(partial, path)
+
+
+def _write_tables(folder: Path, section: Section, cells: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    tables: Sequence[Table] = section.tables
+    shown = markdown(section.title, section.status, tables)
+    write_whole(folder / "report.md", f"{shown}\n## Legend\n\n{glossary(METRICS)}\n")
+    write_whole(folder / "report.tex", latex(section.title, section.status, tables))
+    write_whole(folder / "cells.csv", cells)
+
+
+def _summary(grids: Sequence[Grid]) -> str:
+    empty = sum(grid.num_empty for grid in grids)
+    total = sum(len(grid.wanted) for grid in grids)
+    suites = "suite" if len(grids) == 1 else "suites"
+    return f"{empty} of {total} cells are empty, in {len(grids)} {suites} of rankers."

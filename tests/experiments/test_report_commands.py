@@ -1,0 +1,98 @@
+"""The command that runs a cell again says what the cell is."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from experiments.reporting.commands import command_of
+from experiments.reporting.grid import Cell, Configuration, Setting
+
+
+def command(
+    method="moc",
+    num_codes=7,
+    fusion="self_gating",
+    variant="",
+    dataset="amazon/beauty",
+    suite="table1",
+    split="test",
+    seeds=(0, 1, 2, 3, 4),
+):
+    configuration = Configuration(method, num_codes, fusion, variant)
+    cell = Cell(Setting(dataset, "implicit", split), "deepfm", configuration)
+    return command_of(cell, suite, seeds)
+
+
+def test_a_command_in_full():
+    assert command() == (
+        "python -m experiments.train_ranker --dataset=amazon/beauty "
+        "--data_dir=/path/to/amazon2014 --protocol=implicit --model=deepfm "
+        "--methods=moc --num_codes=7 --seeds=5 --workdir=runs/again"
+    )
+
+
+def test_only_what_a_cell_has_is_said():
+    assert "num_codes" not in command("none", 0, "none")
+    assert "fusion" not in command("none", 0, "none")
+    assert "num_codes" not in command("vq", 1)
+    assert "data_dir" not in command(dataset="planted")
+    assert "--fusion=residual" in command(fusion="residual")
+    # A fusion of several codes that is called "none" is not the default.
+    assert "--fusion=none" in command(fusion="none")
+    assert "--seeds=8" in command(seeds=[7, 2])
+
+
+def test_variants_become_flags():
+    assert "--diversity_weight=1.0 --seeds" in command(variant="diverse")
+    flags = command(variant="ngram+ngram_size=3+frozen")
+    assert "--code_embedding=ngram --ngram_size=3 --code_tables=frozen" in flags
+    assert "--code_start=codebooks" in command(variant="codebooks")
+
+
+def test_variants_without_a_flag_are_run_by_their_suite():
+    assert command(variant="shared_latent", suite="reviewers") == (
+        "python -m experiments.reproduce --suite=reviewers "
+        "--data_dir=/path/to/amazon2014 --datasets=amazon/beauty:implicit "
+        "--models=deepfm --seeds=5 --workdir=runs/again"
+    )
+    assert command(variant="shared_latent", suite="mine") is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"split": "validation"}, {"method": "true_factors"}, {"method": "given_codes"}],
+)
+def test_what_no_command_gives_has_none(changes):
+    assert command(**changes) is None
+
+
+def test_names_are_quoted_for_the_shell():
+    said = shlex.split(command(dataset="a; rm $x"))
+    assert "--dataset=a; rm $x" in said
+
+
+def test_the_binaries_know_every_flag():
+    """Parsed by the binaries' own flags, in one process each."""
+    said = {
+        "train_ranker": [
+            command(fusion="residual"),
+            command("none", 0, "none"),
+            command(variant="diverse"),
+            command(variant="ngram+ngram_size=3+num_buckets=9+frozen"),
+            command(variant="codebooks+code_start_stddev=0.1"),
+            command(variant="prefix"),
+        ],
+        "reproduce": [command(variant="shuffled", suite="reviewers")],
+    }
+    program = (
+        "import sys, shlex; from absl import flags; import experiments.{module};"
+        "[flags.FLAGS(shlex.split(line)[2:]) for line in sys.argv[1:]]"
+    )
+    for module, lines in said.items():
+        code = program.format(module=module)
+        process = subprocess.run(
+            [sys.executable, "-c", code, *lines], capture_output=True, text=True
+        )
+        assert process.returncode == 0, process.stderr
