@@ -62,7 +62,7 @@ AMAZON = Setting(
 
 # What `experiments.search_settings` varies, in this order, with these candidates.
 SEARCHED: Mapping[str, tuple[Any, ...]] = {
-    "average_decay": (0.0, 0.9975),
+    "average_decay": (0.0, 0.99, 0.9975),
     "learning_rate": (5e-4, 1e-3, 2e-3),
 }
 
