@@ -129,9 +129,6 @@ class MethodCodes:
 
     def _made(self, method: Method, seed: int) -> CodeTable:
         folders = self.folders(method, seed)
-        table = _read(folders["codes"])
-        if table is not None:
-            return table
         with only_one(self._workdir, folders["codes"]):  # of the processes that want it
             table = _read(folders["codes"])
             if table is None:

@@ -241,7 +241,8 @@ def test_rotation_items_are_at_least_the_codes(bad):
 def test_arrays_of_another_method_are_refused(tmp_path):
     fitted("opq", random_vectors(), num_codebooks=2, codebook_size=4).save(tmp_path)
     arrays, manifest = read_artefact(tmp_path, "indexer")
-    del manifest["configuration"]["rotation_iterations"]
+    for name in ("rotation_iterations", "rotation_items"):
+        del manifest["configuration"][name]
     write_artefact(tmp_path, "indexer", arrays, {**manifest, "method": "pq"})
     with pytest.raises(ValueError, match=r"this 'pq' indexer must.*'rotation': \(10, "):
         load_indexer(tmp_path)

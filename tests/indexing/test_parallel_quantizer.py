@@ -257,8 +257,21 @@ def test_two_codebooks_are_searched_at_a_time():
     )
     operations = search.graph.get_operations()
     choices = [op for op in operations if op.type == "ArgMax"]
-    targets = [op for op in operations if op.type == "Identity" and op.control_inputs]
+    assert len(choices) == 5
+
+    def before(op):
+        """Everything that `op` waits for."""
+        found, left = set(), [op]
+        while left:
+            one = left.pop()
+            for other in (*one.control_inputs, *(value.op for value in one.inputs)):
+                if other not in found:
+                    found.add(other)
+                    left.append(other)
+        return found
+
     waited_for = [
-        [choices.index(o) for o in op.control_inputs if o in choices] for op in targets
+        {place for place, other in enumerate(choices) if other in before(choice)}
+        for choice in choices
     ]
-    assert [w for w in waited_for if w] == [[0], [0, 1], [0, 1, 2]]
+    assert waited_for == [set(), set(), {0}, {0, 1}, {0, 1, 2}]
