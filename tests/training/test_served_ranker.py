@@ -55,8 +55,10 @@ FEATURES = {
 
 
 def ranker_of(name, schema=SCHEMA):
+    """A ranker of random weights, wide enough for a logit of its own per row."""
+    tf.keras.utils.set_random_seed(0)
     small = (
-        {"hidden_units": (4,)} if "hidden_units" in interactions.options(name) else {}
+        {"hidden_units": (32,)} if "hidden_units" in interactions.options(name) else {}
     )
     ranker = make_ranker(
         interactions.get(name, **small),
