@@ -3,7 +3,9 @@ r"""Runs a suite of comparisons: a table of the evidence.
     python -m experiments.reproduce --suite=table1 --data_dir=/path/to/amazon2014 \
         --workdir=runs/evidence --seeds=5 --num_workers=2
 
-`--dry_run` says how much is left to do, and how long it takes by the runs that are
+`--earlier=experiments/results` takes over the runs that are in a folder of results, of
+this machine or another, as far as settings, data and packages are the same, so that a
+suite can be made in pieces. `--dry_run` says how much is left to do, and how long it takes by the runs that are
 done. A suite that is broken off goes on when the command is run again; a run that
 failed is recorded, does not stop the others, and is tried again then. Suites that share
 a `--workdir` share runs. Rows are in `<workdir>/suites/<suite>/results.jsonl`, which
@@ -34,17 +36,24 @@ _DATASETS = flags.DEFINE_list(
     "planted:rating runs the suite on the planted benchmark.",
 )
 _MODELS = flags.DEFINE_list("models", None, "Rankers of the suite; default: all.")
+_EARLIER = flags.DEFINE_string(
+    "earlier",
+    None,
+    "Holds <folder>/results.jsonl, whose runs are not done again; default: all are.",
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only say what is left to do.")
 
 
 def main(_: list[str]) -> None:
     """Runs the suite."""
     import collections
+    import pathlib
     import statistics
     import sys
 
     from experiments.comparing import write_table
     from experiments.datasets import Loader
+    from experiments.reporting.rows import RowsError, folders_of, read_rows
     from experiments.suite_choice import choose
     from experiments.suite_progress import clock, run_suite
     from moc_tf.training import Suite
@@ -55,8 +64,16 @@ def main(_: list[str]) -> None:
         )
     except ValueError as error:
         raise app.UsageError(str(error)) from error
+    earlier = []
+    try:
+        for folder in folders_of(pathlib.Path(_EARLIER.value)) if _EARLIER.value else ():
+            earlier += read_rows(folder / "results.jsonl")
+    except RowsError as error:
+        raise app.UsageError(f"--earlier: {error}") from error
     load = Loader(_DATA_DIR.value)
-    suite = Suite(_SUITE.value, blocks, load, _WORKDIR.value, part=part)
+    suite = Suite(
+        _SUITE.value, blocks, load, _WORKDIR.value, part=part, earlier=earlier
+    )
     if _DRY_RUN.value:
         rows = suite.finished()
         seconds: dict[tuple, list[float]] = collections.defaultdict(list)

@@ -194,6 +194,10 @@ class Comparison:
         """The folder of a run."""
         return self._run_directory(method, seed).path
 
+    def run_id(self, method: Method, seed: int) -> str:
+        """The folder of a run in `workdir`: alike wherever all it depends on is."""
+        return self.run_path(method, seed).relative_to(self._workdir).as_posix()
+
     def fit_path(self, method: Method, seed: int) -> Path | None:
         """The folder of the indexer that a run reads codes of; None without one."""
         return self._codes.fit_path(method, seed)
@@ -328,6 +332,7 @@ class Comparison:
             "variant": self._variant(method),
             "seed": seed,
             "split": self._split,
+            "run": self.run_id(method, seed),
         }
 
     def _trainer(self, method: Method, table: CodeTable | None) -> RankerTrainer:

@@ -5,7 +5,7 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class Outcome:
       row: its row of results.jsonl; None if it failed, and of an indexer.
       error: the traceback of a run that failed; "" of one that did not.
       of_indexer: does it tell of an indexer? Then `done` and `total` count these.
-      resumed: was it done before?
+      resumed: was it done before, here or elsewhere?
       done: runs finished or failed so far.
       total: runs of the suite.
       seconds: since the suite began.
@@ -101,6 +101,9 @@ class Suite:
       split: what the results are of; see `Comparison`.
       part: name of a part of the suite, if the blocks are not all of it; its results
         are in `suites/<name>/parts/<part>/`.
+      earlier: rows of other working folders, perhaps of other machines. A run that is
+        found there, by its `run`, which holds a digest of all that it depends on, is
+        not done again.
 
     Raises:
       ValueError: if there are no runs, or the training of a ranker is distributed.
@@ -114,6 +117,7 @@ class Suite:
         workdir: str | os.PathLike,
         split: str = "test",
         part: str = "",
+        earlier: Iterable[Mapping[str, Any]] = (),
     ):
         self.name = name
         self.blocks = list(blocks)
@@ -123,6 +127,7 @@ class Suite:
         self._load = load
         self._workdir = Path(workdir)
         self._split = split
+        self._earlier = {row["run"]: row for row in earlier if "run" in row}
         self.runs = [
             Run(index, method, seed)
             for index, block in enumerate(self.blocks)
@@ -159,8 +164,11 @@ class Suite:
                         f"Received: twice {run.method} with seed {run.seed}, in blocks "
                         f"{paths[path].block} and {index}."
                     )
-                if row := comparison.finished(run.method, run.seed):
-                    rows[run] = row
+                row = comparison.finished(run.method, run.seed)
+                if row is None:
+                    row = self._earlier.get(comparison.run_id(run.method, run.seed))
+                if row is not None:
+                    rows[run] = {**row, "suite": self.name}
         return rows
 
     def run(self, num_workers: int = 1) -> Iterator[Outcome]:

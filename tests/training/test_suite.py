@@ -194,6 +194,34 @@ def test_an_indexer_that_blocks_share_is_fitted_once(data, planted, tmp_path):
     assert [o.of_indexer for o in suite.run()] == [True, False, False]
 
 
+def test_runs_of_another_machine_are_taken_over(make, tmp_path):
+    there = make("there", NONE, MOC)
+    list(there.run())
+    earlier = rows(there)
+    shutil.rmtree(tmp_path / "runs")
+    here = make("here", NONE, MOC, Method("me", 2), earlier=earlier[1:])
+    assert {(o.run.method, o.run.seed) for o in runs(here) if o.resumed} == {
+        *((NONE, 1), (MOC, 0), (MOC, 1))
+    }
+    assert rows(here)[1:4] == [{**row, "suite": "here"} for row in earlier[1:]]
+    assert len(list(tmp_path.glob("runs/*/*/*/*/result.json"))) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ranker": dataclasses.replace(RANKER, max_epochs=2)},
+        {"seeds": (2,)},
+        {"split": "validation"},
+    ],
+)
+def test_runs_of_other_settings_are_not_taken_over(make, change):
+    there = make("there", NONE, seeds=(0,))
+    list(there.run())
+    here = make("here", NONE, **{"seeds": (0,), **change}, earlier=rows(there))
+    assert here.finished() == {}
+
+
 def test_a_part_has_results_of_its_own(make, tmp_path):
     list(make("whole", NONE, seeds=(0,)).run())
     part = make("whole", NONE, seeds=(1,), part="later")
