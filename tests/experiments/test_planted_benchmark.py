@@ -1,4 +1,4 @@
-"""The method's promise, where it is known to hold: AUC grows with parallel codes."""
+"""The method's promise, where it is known to hold, with intervals over five seeds."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from experiments.datasets import load_dataset
 from moc_tf.evaluation import summarise
 from moc_tf.training import Comparison, Method, methods_named
 
+pytestmark = pytest.mark.slow
 SEEDS = range(5)
 
 

@@ -22,6 +22,7 @@ def test_vectors_may_be_as_wide_as_an_llm_makes_them(method, dims):
     assert indexer.quality(vectors).relative_error < 0.5
 
 
+@pytest.mark.slow
 def test_an_item_may_have_64_codes():
     vectors = random_vectors(200, 16)
     indexer = make_indexer("moc", num_codebooks=64, codebook_size=16, epochs=2)

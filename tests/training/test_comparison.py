@@ -12,7 +12,7 @@ from moc_tf.indexing import load_indexer
 from moc_tf.training import Comparison, Method, RankerConfig, export_run
 
 RESULT_KEYS = (
-    "suite dataset protocol model method num_codes fusion variant seed split auc "
+    "suite dataset protocol model method num_codes fusion variant seed split run auc "
     "logloss gauc gauc_unweighted normalized_entropy calibration calibration_error "
     "auc_new_items auc_tail_items auc_middle_items auc_head_items auc_new_users "
     "auc_light_users auc_heavy_users validation_auc num_parameters train_seconds "
@@ -78,9 +78,10 @@ def test_finished_runs_are_not_done_again(make, tmp_path):
 
 
 def test_two_workers_do_what_one_does(make, tmp_path):
-    alone = outcome(make().run())
+    methods = [METHODS[0], METHODS[2]]
+    alone = outcome(make(methods).run())
     shutil.rmtree(tmp_path)
-    together = outcome(make().run(num_workers=2))
+    together = outcome(make(methods).run(num_workers=2))
     key = operator.itemgetter("method", "seed")
     for one, other in zip(
         sorted(alone, key=key), sorted(together, key=key), strict=True
@@ -89,7 +90,7 @@ def test_two_workers_do_what_one_does(make, tmp_path):
         assert other["auc"] == pytest.approx(one["auc"], abs=1e-3)
     lines = (tmp_path / "results.jsonl").read_text().splitlines()
     assert [key(json.loads(line)) for line in lines] == [
-        (method.name, seed) for method in METHODS for seed in (0, 1)
+        (method.name, seed) for method in methods for seed in (0, 1)
     ]
 
 
