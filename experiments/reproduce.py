@@ -13,8 +13,9 @@ grows as runs end; those of a part of it, which `--datasets` and `--models` choo
 in `parts/<what was chosen>/` there, beside the full table.
 
 Suites: headline (DCNv2 on Beauty), rankers (all seven there), table1 (four rankers,
-every method, scale and data set), table2 (fusions), reviewers (controls, other
-quantisers, other forms of moc, more codes).
+every method, scale and data set), table2 (fusions), figure4 (spectra of the code
+embeddings, in DCNv2 on Beauty), reviewers (controls, other quantisers, other forms of
+moc, more codes).
 """
 
 from absl import app, flags
@@ -22,7 +23,7 @@ from absl import app, flags
 _SUITE = flags.DEFINE_enum(
     "suite",
     "headline",
-    ["headline", "rankers", "table1", "table2", "reviewers"],
+    ["headline", "rankers", "table1", "table2", "figure4", "reviewers"],
     "What to run.",
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")
@@ -66,7 +67,9 @@ def main(_: list[str]) -> None:
         raise app.UsageError(str(error)) from error
     earlier = []
     try:
-        for folder in folders_of(pathlib.Path(_EARLIER.value)) if _EARLIER.value else ():
+        for folder in (
+            folders_of(pathlib.Path(_EARLIER.value)) if _EARLIER.value else ()
+        ):
             earlier += read_rows(folder / "results.jsonl")
     except RowsError as error:
         raise app.UsageError(f"--earlier: {error}") from error
