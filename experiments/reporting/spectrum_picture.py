@@ -82,7 +82,8 @@ def plot_spectra(panels: Sequence[Panel], path: str | os.PathLike[str]) -> None:
             axes.set_xlabel("index of the singular value", fontsize=9)
         every[-1, -1].set_xlabel("number of codes (not to scale)", fontsize=9)
         spectra = every[:, :-1].ravel()
-        lowest = min(0.1, *(axes.dataLim.ymin for axes in spectra))
+        drawn = [line.get_ydata() for axes in spectra for line in axes.lines]
+        lowest = min((y for line in drawn for y in line if y > 0), default=0.1)
         for axes in spectra:
             axes.set_ylim(lowest / 1.5, 1.5)
         legend_above(figure, every.ravel())

@@ -1,5 +1,7 @@
 """Which dimensions of the code embeddings a trained ranker uses."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -35,7 +37,7 @@ def code_spectrum(layer: FieldEmbeddings, codes: np.ndarray) -> tuple[float, ...
     """
     with_codes = codes[(codes >= 0).all(axis=1)]
     width = len(layer.vocabulary_sizes) * layer.embedding_dim
-    triangle = np.zeros((0, width))
+    triangle: Any = np.zeros((0, width))  # NumPy's types lack the mode "r" of qr
     for start in range(0, len(with_codes), _ROWS):
         embeddings = layer(tf.constant(with_codes[start : start + _ROWS])).numpy()
         rows = embeddings.reshape(-1, width).astype(np.float64)

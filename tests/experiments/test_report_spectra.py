@@ -89,13 +89,13 @@ def test_a_plot_is_a_number_of_codes_and_a_line_a_method(tmp_path, drawn):
     assert style["color"] == styles["moc"][0]
 
 
-def test_fusions_are_rows_and_a_code_alone_has_a_plot(tmp_path, drawn):
-    none = [row | {"fusion": "none"} for row in TWO]
+def test_fusions_are_rows_some_of_which_lack_a_number_of_codes(tmp_path, drawn):
+    none = [row | {"fusion": "none"} for row in SEVEN]
     plot_spectra(panels([*TWO, *none]), tmp_path / "plot.svg")
     assert list(drawn()) == [
         f"dcn_v2, fusion {fusion}, {what}"
-        for fusion in ("self_gating", "none")
-        for what in ("2 codes", "information abundance")
+        for fusion, codes in (("self_gating", "2 codes"), ("none", "7 codes"))
+        for what in (codes, "information abundance")
     ]
 
 
