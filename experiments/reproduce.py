@@ -5,12 +5,13 @@ r"""Runs a suite of comparisons: a table of the evidence.
 
 `--earlier=experiments/results` takes over the runs that are in a folder of results, of
 this machine or another, as far as settings, data and packages are the same, so that a
-suite can be made in pieces. `--dry_run` says how much is left to do, and how long it takes by the runs that are
-done. A suite that is broken off goes on when the command is run again; a run that
-failed is recorded, does not stop the others, and is tried again then. Suites that share
-a `--workdir` share runs. Rows are in `<workdir>/suites/<suite>/results.jsonl`, which
-grows as runs end; those of a part of it, which `--datasets` and `--models` choose, are
-in `parts/<what was chosen>/` there, beside the full table.
+suite can be made in pieces. `--dry_run` says how much is left to do, and how long it
+takes by the runs that are done. A suite that is broken off goes on when the command is
+run again; a run that failed is recorded, does not stop the others, and is tried again
+then. Suites that share a `--workdir` share runs. Rows are in
+`<workdir>/suites/<suite>/results.jsonl`, which grows as runs end; those of a part of
+it, which `--datasets` and `--models` choose, are in `parts/<what was chosen>/` there,
+beside the full table.
 
 Suites: headline (DCNv2 on Beauty), rankers (all seven there), table1 (four rankers,
 every method, scale and data set), table2 (fusions), figure4 (spectra of the code
