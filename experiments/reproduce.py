@@ -14,8 +14,9 @@ it, which `--datasets` and `--models` choose, are in `parts/<what was chosen>/` 
 beside the full table.
 
 Suites: headline (DCNv2 on Beauty), rankers (all seven there), table1 (four rankers,
-every method, scale and data set), table2 (fusions), reviewers (controls, other
-quantisers, other forms of moc, more codes).
+every method, scale and data set), table2 (fusions), figure4 (spectra of the code
+embeddings, in DCNv2 on Beauty), reviewers (controls, other quantisers, other forms of
+moc, more codes).
 """
 
 from absl import app, flags
@@ -23,7 +24,7 @@ from absl import app, flags
 _SUITE = flags.DEFINE_enum(
     "suite",
     "headline",
-    ["headline", "rankers", "table1", "table2", "reviewers"],
+    ["headline", "rankers", "table1", "table2", "figure4", "reviewers"],
     "What to run.",
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")

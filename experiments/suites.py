@@ -64,6 +64,11 @@ def _table2(data: Data, seeds: Sequence[int]) -> Iterator[Block]:
                 yield _block(which, "dcn_v2", _SCALED, seeds, fusion=name)
 
 
+def _figure4(data: Data, seeds: Sequence[int]) -> Iterator[Block]:
+    """Spectra of the code embeddings of every method and scale, in DCNv2."""
+    yield _block(data[0], "dcn_v2", (Method("vq", 1), *_SCALED), seeds)
+
+
 def _reviewers(data: Data, seeds: Sequence[int]) -> Iterator[Block]:
     """Controls, other quantisers, other forms of moc, and more codes, in DCNv2."""
     others = ("id_me", "adaptor", "random", "pq", "opq", "rq_kmeans", "rq_gmm")
@@ -101,5 +106,6 @@ SUITES: Mapping[str, Callable[[Data, Sequence[int]], Iterator[Block]]] = {
     "rankers": _rankers,
     "table1": _table1,
     "table2": _table2,
+    "figure4": _figure4,
     "reviewers": _reviewers,
 }

@@ -1,10 +1,18 @@
 """The picture of AUC against the number of codes."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from experiments.reporting.panels import Panel, dodges, looks, name_of, order, shape
+from experiments.reporting.panels import (
+    Panel,
+    dodges,
+    legend_above,
+    looks,
+    name_of,
+    order,
+    shape,
+)
 from moc_tf.evaluation import Interval
 from moc_tf.evaluation.figure_file import (
     GREY,
@@ -48,40 +56,39 @@ def plot_auc(panels: Sequence[Panel], path: str | os.PathLike[str]) -> None:
     with figure_file(target, width, 1.2 + 3.0 * rows) as figure:
         every = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(every, panels, strict=False):
-            _draw(axes, panel, counts, names, styles)
+            draw_metric(axes, panel, "auc", counts, names, styles)
             axes.set_title(panel.title, fontsize=10)
-            axes.set_xticks(range(len(counts)), labels=[str(count) for count in counts])
-            axes.set_xlim(-0.5, max(len(counts), 1) - 0.5)
             open_frame(axes)
         for axes in every[len(panels) :]:
             axes.set_axis_off()
         figure.supxlabel("number of codes of an item (not to scale)", fontsize=10)
         figure.supylabel("AUC, mean over seeds and 95 % interval", fontsize=10)
-        handles = {
-            name: handle
-            for axes in every
-            for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(
-            handles.values(),
-            handles.keys(),
-            loc="outside upper center",
-            ncols=min(len(handles), 6),
-            frameon=False,
-            fontsize=9,
-        )
+        legend_above(figure, every)
 
 
-def _draw(
+def draw_metric(
     axes: "Axes",
     panel: Panel,
+    metric: str,
     counts: Sequence[int],
     names: Sequence[str],
-    styles: dict[str, tuple[str, str]],
+    styles: Mapping[str, tuple[str, str]],
 ) -> None:
+    """Draws a metric against the number of codes, a line a method, with intervals.
+
+    Args:
+      axes: where.
+      panel: what of.
+      metric: its key in a summary.
+      counts: the numbers of codes that stand at 0, 1, 2 and so on.
+      names: of the methods; "none" becomes a dashed line.
+      styles: colour and marker by name, as `looks` has them.
+    """
+    axes.set_xticks(range(len(counts)), labels=[str(count) for count in counts])
+    axes.set_xlim(-0.5, max(len(counts), 1) - 0.5)
     lines: dict[str, list[tuple[int, Interval]]] = {name: [] for name in names}
     for configuration, result in panel.results.items():
-        interval = result.summary.metrics.get("auc")
+        interval = result.summary.metrics.get(metric)
         if interval is not None:
             found = lines[name_of(configuration)]
             found.append((configuration.num_codes, interval))

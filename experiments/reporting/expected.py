@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from experiments.reporting.grid import Cell, Configuration, Setting
 
-SUITES = ("headline", "rankers", "table1", "table2", "reviewers")
+SUITES = ("headline", "rankers", "table1", "table2", "figure4", "reviewers")
 NUM_SEEDS = 5
 
 

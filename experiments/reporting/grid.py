@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments.reporting.rows import RANKER_KEYS, Row
 from moc_tf.evaluation import ContrastedSummary, contrast
+
+Spectrum = Sequence[float]  # singular values, descending
 
 
 class Setting(NamedTuple):
@@ -25,7 +27,7 @@ class Setting(NamedTuple):
     @property
     def slug(self) -> str:
         """For file names and anchors, such as "beauty_rating"."""
-        return "_".join(_slug(part) for part in self.label.split(", "))
+        return "_".join(slug(part) for part in self.label.split(", "))
 
 
 class Configuration(NamedTuple):
@@ -45,7 +47,7 @@ class Configuration(NamedTuple):
     def slug(self) -> str:
         """For anchors, such as "moc-7-self_gating-diverse"."""
         parts = (self.method, self.num_codes, self.fusion, self.variant)
-        return "-".join(_slug(str(part)) for part in parts if part != "")
+        return "-".join(slug(str(part)) for part in parts if part != "")
 
 
 class Cell(NamedTuple):
@@ -65,12 +67,15 @@ class Grid:
       found: the results of the cells that have any.
       wanted: all cells, in the order of the suite.
       num_seeds: that a full cell has; None where nobody said so.
+      spectra: singular values of the code embeddings, a list a seed, of the cells
+        all of whose runs have them.
     """
 
     name: str
     found: Mapping[Cell, ContrastedSummary]
     wanted: Sequence[Cell]
     num_seeds: int | None = None
+    spectra: Mapping[Cell, Sequence[Spectrum]] = dataclasses.field(default_factory=dict)
 
     @property
     def models(self) -> list[str]:
@@ -139,15 +144,11 @@ def make_grid(
     Raises:
       ValueError: if rows do not fit together; see `moc_tf.evaluation.contrast`.
     """
-    found = {}
-    for each in contrast(rows):
-        group = dict(each.summary.group)
-        values = {key: group[key] for key in RANKER_KEYS}
-        setting = Setting(values["dataset"], values["protocol"], values["split"])
-        configuration = Configuration(
-            values["method"], values["num_codes"], values["fusion"], values["variant"]
-        )
-        found[Cell(setting, values["model"], configuration)] = each
+    rows = list(rows)
+    found = {_cell(each.summary.group): each for each in contrast(rows)}
+    spectra: dict[Cell, list[Spectrum | None]] = {}
+    for row in rows:
+        spectra.setdefault(_cell(row), []).append(row.get("code_spectrum"))
     if not expected:
         present = Grid(name, found, list(found))
         expected = [
@@ -157,10 +158,26 @@ def make_grid(
             for configuration in present.configurations_of(model)
         ]
     wanted = list(dict.fromkeys([*expected, *found]))
-    return Grid(name, found, wanted, num_seeds)
+    of_all_runs = {
+        cell: [values for values in every if values is not None]
+        for cell, every in spectra.items()
+        if None not in every
+    }
+    return Grid(name, found, wanted, num_seeds, of_all_runs)
 
 
-def _slug(text: str) -> str:
+def _cell(group: Mapping[str, Any]) -> Cell:
+    """The cell of a row, or of a summary's group."""
+    values = {key: group[key] for key in RANKER_KEYS}
+    setting = Setting(values["dataset"], values["protocol"], values["split"])
+    configuration = Configuration(
+        values["method"], values["num_codes"], values["fusion"], values["variant"]
+    )
+    return Cell(setting, values["model"], configuration)
+
+
+def slug(text: str) -> str:
+    """`text` as file names and anchors can have it."""
     return "".join(
         c if c.isascii() and (c.isalnum() or c in "._") else "_" for c in text
     )

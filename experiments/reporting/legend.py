@@ -21,6 +21,10 @@ METRICS: Mapping[str, str] = {
     "third, the most frequent third. AUC within the group.",
     "log loss": "mean negative log-likelihood of the test rows, in nats; lower is "
     "better.",
+    "information abundance": "how many dimensions of the code embeddings count: of the "
+    "singular values of the matrix that has an item's embeddings in a row, for all "
+    "items, the sum over the largest; from 1 to the number of columns. After training, "
+    "before the fusion; mean over seeds (Guo et al., arXiv:2310.04400).",
     "parameters": "trainable numbers of the ranker, code tables and fusion included, "
     "without the indexer.",
     "seconds": "of training the ranker, without the indexer; mean over seeds.",
@@ -54,5 +58,6 @@ TITLES: Mapping[str, str] = {
     "rankers": "Rankers: the main methods in every ranker",
     "table1": "Table 1: four rankers, every method and scale",
     "table2": "Table 2: fusions of the codes",
+    "figure4": "Figure 4: singular spectra of the code embeddings",
     "reviewers": "Reviewers: controls, other quantisers, other forms, more codes",
 }

@@ -2,11 +2,16 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from experiments.reporting.grid import Configuration, Grid, Setting
+from experiments.reporting.grid import Cell, Configuration, Grid, Setting, Spectrum
 from moc_tf.evaluation import ContrastedSummary
 from moc_tf.evaluation.figure_file import BLUE, GREEN, GREY, ORANGE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The others, too, from Okabe and Ito's palette; with the markers, 24 looks.
 _COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
@@ -24,23 +29,32 @@ class Panel:
         are in the panels of all of them.
       lines: all configurations of the data set without their fusion, in the order of
         the suite, which is that of the lines of every picture.
+      spectra: of the code embeddings, a list a seed, of the configurations that have
+        them.
     """
 
     title: str
     results: Mapping[Configuration, ContrastedSummary]
     lines: Sequence[Configuration]
+    spectra: Mapping[Configuration, Sequence[Spectrum]]
 
 
-def panels_of(grid: Grid, setting: Setting) -> list[Panel]:
-    """The panels of a data set; those without results are left out."""
+def panels_of(grid: Grid, setting: Setting, model: str | None = None) -> list[Panel]:
+    """The panels of a data set, or of one ranker there; those without results left out.
+
+    Args:
+      grid: the cells.
+      setting: the data set.
+      model: the ranker; None for all.
+    """
     wanted = (cell.configuration for cell in grid.wanted if cell.setting == setting)
     lines = list(dict.fromkeys(map(unfused, wanted)))
     panels = []
-    for model in grid.models:
+    for name in grid.models if model is None else [model]:
         found = {
             configuration: result
-            for configuration in grid.configurations_of(model)
-            if (result := grid.get(setting, model, configuration)) is not None
+            for configuration in grid.configurations_of(name)
+            if (result := grid.get(setting, name, configuration)) is not None
         }
         fusions = list(dict.fromkeys(c.fusion for c in found if c.has_fusion))
         for fusion in fusions or [""]:
@@ -49,9 +63,14 @@ def panels_of(grid: Grid, setting: Setting) -> list[Panel]:
                 for configuration, result in found.items()
                 if not configuration.has_fusion or configuration.fusion == fusion
             }
-            named = f"{model}, fusion {fusion}" if len(fusions) > 1 else model
+            spectra = {
+                configuration: grid.spectra[cell]
+                for configuration in shown
+                if (cell := Cell(setting, name, configuration)) in grid.spectra
+            }
+            titled = f"{name}, fusion {fusion}" if len(fusions) > 1 else name
             if shown:
-                panels.append(Panel(named, shown, lines))
+                panels.append(Panel(titled, shown, lines, spectra))
     return panels
 
 
@@ -97,3 +116,20 @@ def unfused(configuration: Configuration) -> Configuration:
 def dodges(count: int, step: float) -> Iterator[float]:
     """Shifts around 0 that keep what has one place apart."""
     return (step * (i - (count - 1) / 2) for i in range(count))
+
+
+def legend_above(figure: "Figure", every: Iterable["Axes"]) -> None:
+    """Puts one legend of all that is drawn in `every` above the panels."""
+    handles = {
+        name: handle
+        for axes in every
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside upper center",
+        ncols=min(len(handles), 6),
+        frameon=False,
+        fontsize=9,
+    )

@@ -1,4 +1,7 @@
-"""The pictures of a suite: a file of each kind for each data set."""
+"""The pictures of a suite: a file of each kind for each data set.
+
+Those of spectra are of one ranker each.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -10,8 +13,9 @@ from experiments.reporting.difference_pictures import (
     plot_forest,
     plot_gains,
 )
-from experiments.reporting.grid import Grid
+from experiments.reporting.grid import Grid, slug
 from experiments.reporting.panels import panels_of
+from experiments.reporting.spectrum_picture import has_spectra, plot_spectra
 
 SUFFIXES = (".png", ".svg")
 
@@ -38,24 +42,36 @@ def draw_pictures(grid: Grid, folder: Path) -> list[Picture]:
     """
     pictures = []
     for setting in grid.settings:
-        panels = panels_of(grid, setting)
-        kinds = (
-            ("auc", "AUC against the number of codes", plot_auc, has_auc(panels)),
+        every = panels_of(grid, setting)
+        kinds = [
+            ("auc", "AUC against the number of codes", has_auc, plot_auc, every),
             (
                 "differences",
                 "Paired differences in AUC",
+                has_differences,
                 plot_forest,
-                has_differences(panels),
+                every,
             ),
             (
                 "gains",
                 "Gain in AUC on new, tail, middle and head items",
+                has_gains,
                 plot_gains,
-                has_gains(panels),
+                every,
             ),
-        )
-        for kind, title, plot, is_there in kinds:
-            if is_there:
+            *(
+                (
+                    f"spectra_{slug(model)}",
+                    f"Singular spectra of the code embeddings in {model}",
+                    has_spectra,
+                    plot_spectra,
+                    panels_of(grid, setting, model),
+                )
+                for model in grid.models
+            ),
+        ]
+        for kind, title, is_there, plot, panels in kinds:
+            if is_there(panels):
                 path = folder / f"{kind}_{setting.slug}"
                 for suffix in SUFFIXES:
                     plot(panels, path.with_name(path.name + suffix))

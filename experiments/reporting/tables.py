@@ -19,6 +19,7 @@ from experiments.reporting.rows import Row, scalar_columns
 from moc_tf.evaluation import REFERENCES, ContrastedSummary
 
 COMMAND = "command"
+_ABUNDANCE = "information_abundance"  # shown where a suite has any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +75,9 @@ def details(grid: Grid, model: str, setting: Setting) -> Table:
     """All there is to tell of a ranker on a data set, a row a configuration."""
     wanted = [c for c in grid.wanted if (c.setting, c.model) == (setting, model)]
     heads, labels = _labels([cell.configuration for cell in wanted])
+    extra = [_ABUNDANCE] * any(
+        _ABUNDANCE in each.summary.metrics for each in grid.found.values()
+    )
     return Table(
         f"{model} on {setting.label}",
         f"{grid.name}-{model}-{setting.slug}",
@@ -83,10 +87,11 @@ def details(grid: Grid, model: str, setting: Setting) -> Table:
             "AUC",
             *(f"Δ AUC to {name}" for name in REFERENCES),
             *("AUC, new items", "AUC, tail items", "log loss"),
+            *(metric.replace("_", " ") for metric in extra),
             *("parameters", "seconds", COMMAND),
         ],
         [
-            [*map(Entry, label), *_figures(grid, cell)]
+            [*map(Entry, label), *_figures(grid, cell, extra)]
             for cell, label in zip(wanted, labels, strict=True)
         ],
         len(heads),
@@ -126,11 +131,11 @@ def command_for(grid: Grid, cell: Cell) -> str | None:
     return command_of(cell, seeds)
 
 
-def _figures(grid: Grid, cell: Cell) -> list[Entry]:
+def _figures(grid: Grid, cell: Cell, extra: Sequence[str]) -> list[Entry]:
     command = Entry(MISSING, command=command_for(grid, cell) or "")
     found = grid.found.get(cell)
     if found is None:
-        return [Entry(MISSING)] * (6 + len(REFERENCES) + 1) + [command]
+        return [Entry(MISSING)] * (7 + len(REFERENCES) + len(extra)) + [command]
     metrics = found.summary.metrics
     return [
         Entry(str(len(found.summary.seeds))),
@@ -139,6 +144,7 @@ def _figures(grid: Grid, cell: Cell) -> list[Entry]:
         Entry(mean_text(metrics.get("auc_new_items"))),
         Entry(mean_text(metrics.get("auc_tail_items"))),
         Entry(mean_text(metrics.get("logloss"))),
+        *(Entry(mean_text(metrics.get(metric), ".2f")) for metric in extra),
         Entry(plain_mean(metrics.get("num_parameters"), ",.0f")),
         Entry(plain_mean(metrics.get("train_seconds"), ".1f")),
         command,

@@ -32,6 +32,7 @@ from moc_tf.evaluation.reliability import (
     reliability_table,
 )
 from moc_tf.evaluation.scaling_plot import plot_code_scaling
+from moc_tf.evaluation.spectrum import information_abundance, singular_values
 from moc_tf.evaluation.statistics import (
     Interval,
     PairedDifference,
@@ -69,6 +70,7 @@ __all__ = [
     "frequency_thresholds",
     "grouped_auc",
     "holm_adjusted",
+    "information_abundance",
     "item_groups",
     "log_loss_from_logits",
     "mean_group_auc",
@@ -82,6 +84,7 @@ __all__ = [
     "plot_nmi",
     "reliability_table",
     "results_table",
+    "singular_values",
     "summarise",
     "user_groups",
 ]

@@ -29,6 +29,7 @@ from moc_tf.ranking import (
     start_from_codebooks,
 )
 from moc_tf.ranking.precision import built_in
+from moc_tf.training.code_spectrum import code_spectrum
 from moc_tf.training.distribution import (
     DistributionError,
     agreed,
@@ -55,6 +56,8 @@ class TrainedRanker:
       best_epoch: from 0.
       num_epochs: passes over the training part.
       num_parameters: trained weights of the model.
+      code_spectrum: singular values of the same weights' code embeddings of all items;
+        see `code_spectrum`. None without codes.
       train_seconds: of the whole training with validation, in seconds, time before
         an interruption included.
       examples_per_second: training rows over the median epoch's training time.
@@ -65,6 +68,7 @@ class TrainedRanker:
     best_epoch: int
     num_epochs: int
     num_parameters: int
+    code_spectrum: tuple[float, ...] | None
     train_seconds: float
     examples_per_second: float
 
@@ -206,6 +210,11 @@ class RankerTrainer:
             num_epochs=len(stopping.epoch_seconds),
             num_parameters=sum(
                 int(np.prod(weight.shape)) for weight in self.model.trainable_weights
+            ),
+            code_spectrum=None
+            if table is None
+            else code_spectrum(
+                self.model.embeddings.codes, table.lookup(self._data.item_ids)
             ),
             train_seconds=seconds,
             examples_per_second=len(self._data.train)

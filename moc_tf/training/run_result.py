@@ -1,8 +1,9 @@
 """What comes out of one run: its row of results.jsonl, and more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from moc_tf.evaluation import information_abundance
 from moc_tf.training.environment import package_versions, peak_rss_mb
 from moc_tf.training.ranker_trainer import TrainedRanker
 
@@ -23,6 +24,7 @@ def run_result(
         **asked,
         **evaluation.to_row(),
         "validation_auc": trained.validation.all_items.auc,
+        **_of_spectrum(trained.code_spectrum),
         "num_parameters": trained.num_parameters,
         "train_seconds": round(trained.train_seconds, 3),
         "examples_per_second": round(trained.examples_per_second, 1),
@@ -37,3 +39,10 @@ def run_result(
         "validation": trained.validation,
         "test": trained.test,
     }
+
+
+def _of_spectrum(spectrum: Sequence[float] | None) -> dict[str, Any]:
+    """Nothing without codes; no abundance where all their embeddings are zero."""
+    abundance = information_abundance(spectrum) if spectrum and spectrum[0] else None
+    rounded = None if spectrum is None else [float(f"{s:.6g}") for s in spectrum]
+    return {"information_abundance": abundance, "code_spectrum": rounded}

@@ -41,6 +41,14 @@ def runs(method, aucs, num_codes=7, **changes):
     return rows
 
 
+def with_spectra(rows, *spectra):
+    """The rows, one a seed, with what their code embeddings come to."""
+    return [
+        {**row, "information_abundance": sum(s) / max(s), "code_spectrum": s}
+        for row, s in zip(rows, spectra, strict=True)
+    ]
+
+
 def small_suite():
     """Four methods on one data set, two of them on another."""
     return [

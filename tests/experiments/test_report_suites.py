@@ -17,6 +17,9 @@ def test_the_cells_of_the_suites():
         assert len(found) == len(set(found)), name
     assert len(cells["table1"]) == 5 * 4 * 14
     assert len(cells["headline"]) == 6
+    assert collections.Counter(
+        (c.configuration.num_codes, c.model) for c in cells["figure4"]
+    ) == {(n, "dcn_v2"): 1 if n == 1 else 4 for n in (1, 2, 3, 7)}
     fusions = collections.Counter(c.configuration.fusion for c in cells["table2"])
     assert fusions["residual"] == fusions["none"] - 5 == 5 * 12  # and that of "none"
     assert set(cells["headline"]) <= set(cells["table1"])

@@ -11,7 +11,15 @@ from experiments.reporting.grid import Cell, Configuration, Setting, make_grid
 from experiments.reporting.rows import RowsError, folders_of, read_rows
 from experiments.reporting.tables import all_tables, details, overview, plain_table
 from moc_tf.evaluation import contrast
-from tests.experiments.report_rows import MOC, NONE, PQ, runs, small_suite, write
+from tests.experiments.report_rows import (
+    MOC,
+    NONE,
+    PQ,
+    runs,
+    small_suite,
+    with_spectra,
+    write,
+)
 
 BEAUTY, TOYS = Setting("amazon/beauty", "rating"), Setting("amazon/toys", "rating")
 
@@ -74,6 +82,37 @@ def test_details_tell_of_differences_with_adjusted_p_values():
     # One more ranker is a family of its own and changes nothing here.
     more = [*small_suite(), *(row | {"model": "deepfm"} for row in small_suite())]
     assert details(make_grid("made_up", more), "dcn_v2", BEAUTY).rows == table.rows
+
+
+def test_information_abundance_is_shown_where_a_suite_has_it():
+    # 1.5, 2 and 1.75: the half-width is 4.302653 / sqrt(3) times 0.25.
+    moc = with_spectra(runs("moc", MOC), [2, 1], [2, 2], [4, 3])
+    me = with_spectra(runs("me", MOC), [2, 0], [2, 1], [4, 1])
+    grid = make_grid("made_up", [*runs("none", NONE), *me, *moc])
+    table = details(grid, "dcn_v2", BEAUTY)
+    shown = texts(column(table, "information abundance"))
+    assert shown == ["-", "1.25 ± 0.62", "1.75 ± 0.62"]
+    assert len({len(row) for row in table.rows} | {len(table.heads)}) == 1
+    rows = list(csv.DictReader(io.StringIO(cells_csv(grid))))
+    means = [row["information_abundance_mean"] for row in rows]
+    assert means == ["", "1.25", "1.75"]
+    assert float(rows[2]["information_abundance_less_me_mean"]) == 0.5
+    assert rows[2]["information_abundance_less_none_mean"] == ""
+    assert grid.spectra == {
+        cell: [row["code_spectrum"] for row in found]
+        for cell, found in zip(grid.wanted[1:], (me, moc), strict=True)
+    }
+    wanted = [*grid.wanted, grid.wanted[1]._replace(model="deepfm")]
+    empty = details(make_grid("made_up", moc, wanted), "deepfm", BEAUTY)
+    assert [len(row) for row in empty.rows] == [len(empty.heads)]
+
+
+def test_a_cell_has_spectra_if_all_its_runs_have():
+    moc = with_spectra(runs("moc", MOC), [2, 1], [2, 2], [4, 3])
+    moc[1] |= {"information_abundance": None, "code_spectrum": None}
+    grid = make_grid("made_up", [*runs("none", NONE), *moc])
+    assert grid.spectra == {}
+    assert "information abundance" not in details(grid, "dcn_v2", BEAUTY).heads
 
 
 def test_a_difference_that_correction_takes_back_is_marked():

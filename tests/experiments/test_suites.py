@@ -45,6 +45,8 @@ def test_suites_share_their_common_runs():
 
     assert len(keys("headline") - keys("table1")) == 0
     assert len(keys("table1") & keys("table2")) == 5 * 13 * 5
+    assert len(keys("figure4")) == 13 * 5
+    assert keys("figure4") < keys("table1")
 
 
 def help_of(module):
@@ -154,7 +156,7 @@ from absl import app
 from experiments import reproduce
 
 class NothingWorks:
-    def __init__(self, name, blocks, load, workdir, part):
+    def __init__(self, name, blocks, load, workdir, part, earlier):
         print(name, part, {block.ranker.model for block in blocks})
         self.folder, self.runs = pathlib.Path("there"), [1, 2]
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from moc_tf._keras import keras
 from moc_tf.data import PlantedConfig, make_planted, prepare_ranking_data
+from moc_tf.evaluation import information_abundance
 from moc_tf.training import (
     DistributionError,
     RankerConfig,
@@ -96,6 +97,7 @@ def train(folder, distribution, num_replicas=2, broken_off=False):
         "logloss": trained.test.all_items.logloss,
         "validation_auc": trained.validation.all_items.auc,
         "best_epoch": trained.best_epoch,
+        "abundance": information_abundance(trained.code_spectrum),
         "logs": [{k: e[k] for k in ("logloss", "validation_auc")} for e in logs],
     }
     (folder / "figures.json").write_text(json.dumps(figures))
@@ -113,6 +115,8 @@ def assert_same_training(folder, other):
     assert len(one["logs"]) == EPOCHS
     for log, expected in zip(two.pop("logs"), one.pop("logs"), strict=True):
         assert log == pytest.approx(expected, abs=1e-4)
+    abundance = one.pop("abundance")
+    assert two.pop("abundance") == pytest.approx(abundance, rel=1e-3)
     assert two == pytest.approx(one, abs=1e-4)
 
 
