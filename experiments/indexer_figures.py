@@ -97,16 +97,11 @@ def _figures(cell: Cell, items: ItemVectors) -> dict[str, Any]:
     quality = indexer.quality(items.vectors)
     return {
         "num_codes": cell.options["num_codebooks"],
-        "min_usage": min(quality.usage),
-        "mean_nmi": quality.mean_nmi,
-        "relative_error": quality.relative_error,
-        "unique_codes": quality.unique_codes,
-        "neighbour_recall": quality.neighbour_recall,
+        **quality.row(),
         "fit_seconds": round(fitted - started, 2),
         "encode_seconds": round(encoded - fitted, 3),
         "fit_cpu_seconds": round(cpu_fitted - cpu_started, 2),
         "encode_cpu_seconds": round(cpu_encoded - cpu_fitted, 3),
-        "items": quality.items,
     }
 
 
