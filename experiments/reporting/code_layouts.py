@@ -64,16 +64,18 @@ def _draw_redundancy(rows: Sequence[Row], path: Path) -> None:
     """The heat map of each method's first seed; above it, the mean over all."""
     by_method: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
-        by_method.setdefault((row["method"], row["num_codes"]), []).append(row)
+        if row["mean_nmi"] is not None:  # of several codebooks
+            by_method.setdefault((row["method"], row["num_codes"]), []).append(row)
     matrices = {}
     for (method, count), of_method in by_method.items():
         nmi = [row["mean_nmi"] for row in of_method]
         chance = mean_interval([row["chance_nmi"] for row in of_method]).mean
         ends = f" ({min(nmi):.3f} to {max(nmi):.3f})" if len(nmi) > 1 else ""
         told = f"mean {mean_interval(nmi).mean:.3f}{ends}, chance {chance:.3f}"
-        matrices[f"{method}, {count} codes\n{told}"] = of_method[0]["pairwise_nmi"]
-    seed = min(row["seed"] for row in rows)
-    title = f"NMI between codebooks: seed {seed}; above, mean and range over seeds"
+        first = of_method[0]
+        name = f"{method}, {count} codes, seed {first['seed']}\n{told}"
+        matrices[name] = first["pairwise_nmi"]
+    title = "NMI between codebooks; above each map, mean and range over seeds"
     plot_redundancy(matrices, path, title)
 
 
@@ -96,14 +98,16 @@ LAYOUTS: Mapping[str, Layout] = {
             "unique_codes": "own codes",
             "neighbour_recall": "recall@10",
         },
-        "Relative reconstruction error against the number of codes",
+        "Relative reconstruction error against the number of codes, mean and range "
+        "over seeds",
         "error",
         _draw_error,
     ),
     "figure2": Layout(
         "Figure 2: discriminability against the number of codes",
         {**_label_columns("", "each"), **_label_columns("joint_", "joint")},
-        "What codes tell of clusters of the vectors and of clicks",
+        "What codes tell of clusters of the vectors and of clicks, mean and range over "
+        "seeds",
         "discriminability",
         _draw_discriminability,
     ),

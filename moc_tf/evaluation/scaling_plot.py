@@ -38,6 +38,7 @@ _PANELS = (
 )
 _COLUMNS = 4
 _PANEL_INCHES = (3.5, 3.5)
+_NAME_INCHES = 1.75  # of a method in the legend
 # From Okabe and Ito's palette. With the markers there are looks for 14 methods.
 _COLOURS = "#0072B2 #D55E00 #009E73 #CC79A7 #56B4E9 #E69F00 #5F5F5F".split()
 _MARKERS = "os"
@@ -48,7 +49,8 @@ def plot_code_scaling(
 ) -> None:
     """Draws figures of codes against their number, which has a logarithmic axis.
 
-    A line is a method, in the order of the rows; what a row has None for is left out.
+    A line is a method, in the order of the rows, and a ring one that has but a single
+    number of codes where others have more; what a row has None for is left out.
     Of several rows for a method and number of codes, such as those of seeds, their mean
     is a point and their range a bar through it. Equal rows give equal bytes.
 
@@ -76,7 +78,8 @@ def plot_code_scaling(
         every = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes, panel in zip(every, panels, strict=False):
             for method, look in zip(methods, looks, strict=False):
-                _draw(axes, panel, [r for r in rows if r["method"] == method], look)
+                of_method = [row for row in rows if row["method"] == method]
+                _draw(axes, panel, of_method, look, len(counts) > 1)
             axes.set_xscale("log", base=2)
             axes.set_xticks(counts, labels=[str(count) for count in counts])
             axes.minorticks_off()
@@ -97,23 +100,31 @@ def plot_code_scaling(
             [handles[name] for name in names],
             names,
             loc="outside upper center",
-            ncols=min(len(names), 6),
+            ncols=min(len(names), int(width / _NAME_INCHES)),
             frameon=False,
         )
 
 
-def _draw(axes: "Axes", panel: ScalingPanel, rows: Rows, look: tuple[str, str]) -> None:
+def _draw(
+    axes: "Axes",
+    panel: ScalingPanel,
+    rows: Rows,
+    look: tuple[str, str],
+    with_rings: bool,
+) -> None:
     """Draws the line of a method, and its chance level."""
     colour, marker = look
     points = _by_count(rows, panel.figure)
     if not points:
         return
+    is_ring = with_rings and len(points) == 1  # or it would hide what coincides with it
     axes.plot(
         tuple(points),
         _means(points),
         color=colour,
         marker=marker,
-        markersize=5,
+        markersize=10 if is_ring else 5,
+        markerfacecolor="none" if is_ring else colour,
         linewidth=1.6,
         label=str(rows[0]["method"]),
     )

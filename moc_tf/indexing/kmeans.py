@@ -48,7 +48,7 @@ def kmeans(
     return np.array(search.centroids)
 
 
-def clusters(points: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+def kmeans_clusters(points: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
     """The k-means cluster of each point.
 
     Args:

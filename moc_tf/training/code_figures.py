@@ -13,7 +13,7 @@ from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
 from moc_tf.evaluation import cluster_agreement, label_information
 from moc_tf.indexing import CodeQuality
-from moc_tf.indexing.kmeans import clusters
+from moc_tf.indexing.kmeans import kmeans_clusters
 from moc_tf.training.environment import package_versions
 from moc_tf.training.folder_lock import only_one
 from moc_tf.training.method_codes import MethodCodes
@@ -40,7 +40,7 @@ class CodeFigures:
       num_clusters: of the raw vectors, by k-means.
 
     Raises:
-      ValueError: if an item has no vector.
+      ValueError: if an item has no vector; of its methods, if a method has no codes.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class CodeFigures:
         vectors: ItemVectors,
         options: Mapping[str, Any],
         workdir: Path,
-        num_clusters: int = 256,
+        num_clusters: int,
     ):
         self._data = data
         self._items = ItemVectors(data.item_ids, vectors.aligned_to(data.item_ids))
@@ -88,8 +88,7 @@ class CodeFigures:
     def _measured(self, method: Method, seed: int) -> dict[str, Any]:
         started = time.perf_counter()
         table = self._codes.table(method, seed)
-        if table is None:
-            raise ValueError(f"There are no codes to measure. Received: {method}.")
+        assert table is not None  # as `_directory` has checked
         quality = CodeQuality(**table.manifest["quality"])
         train = self._data.train
         agreement = cluster_agreement(table.codes, self._clusters())
@@ -123,7 +122,9 @@ class CodeFigures:
         path = self._workdir / "clusters" / f"{digest(made_of)}.npy"
         with only_one(self._workdir, path):
             if not path.exists():
-                found = clusters(self._items.vectors, self._num_clusters, _CLUSTER_SEED)
+                found = kmeans_clusters(
+                    self._items.vectors, self._num_clusters, _CLUSTER_SEED
+                )
                 path.parent.mkdir(parents=True, exist_ok=True)
                 partial = path.with_name(f"{path.stem}.partial.npy")
                 np.save(partial, found, allow_pickle=False)
@@ -131,6 +132,11 @@ class CodeFigures:
         return np.load(path, allow_pickle=False)
 
     def _directory(self, method: Method, seed: int) -> RunDirectory:
+        if not method.has_codes:
+            raise ValueError(
+                "Figures of codes are of methods that have some. Received: "
+                f"{method.name!r}."
+            )
         codes = self._codes.folders(method, seed)["codes"].relative_to(self._workdir)
         config = {
             "codes": codes.as_posix(),  # whose name has a digest of what they are of

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from experiments import settings, suite_choice, suites
+from experiments.code_suites import CODE_SUITES
 from moc_tf.ranking import fusion, interactions
 
 
@@ -53,7 +54,8 @@ def help_of(module):
 
 
 def test_flags_name_what_there_is():
-    assert f"<{'|'.join(suites.SUITES)}>" in help_of("reproduce")
+    names = "|".join([*suites.SUITES, *CODE_SUITES])
+    assert f"<{names}>" in help_of("reproduce")
     assert f"default: '{','.join(sorted(interactions.names()))}'" in help_of(
         "search_settings"
     )
@@ -154,7 +156,7 @@ from absl import app
 from experiments import reproduce
 
 class NothingWorks:
-    def __init__(self, name, blocks, load, workdir, part):
+    def __init__(self, name, blocks, load, workdir, part, earlier):
         print(name, part, {block.ranker.model for block in blocks})
         self.folder, self.runs = pathlib.Path("there"), [1, 2]
 

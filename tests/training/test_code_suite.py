@@ -1,4 +1,4 @@
-"""Figures of codes are measured once, shared, resumed and, where they fail, recorded."""
+"""Figures of codes are measured once, shared, resumed and, if failed, recorded."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import pytest
 from moc_tf.code_table import CodeTable
 from moc_tf.evaluation import cluster_agreement, label_information
 from moc_tf.indexing import load_indexer
-from moc_tf.indexing.kmeans import clusters
+from moc_tf.indexing.kmeans import kmeans_clusters
 from moc_tf.training import CodeBlock, CodeFigures, CodeSuite, Method
 from moc_tf.training.method_codes import MethodCodes
 
@@ -73,7 +73,7 @@ def test_figures_are_those_of_the_codes_that_rankers_read(data, planted, tmp_pat
         quality.mean_nmi,
         quality.chance_nmi,
     )
-    of_items = clusters(planted.vectors.vectors, CLUSTERS, seed=0)
+    of_items = kmeans_clusters(planted.vectors.vectors, CLUSTERS, seed=0)
     agreement = cluster_agreement(table.codes, of_items)
     train = data.train
     told = label_information(table.codes, train.item_rows, train.labels)
@@ -93,6 +93,12 @@ def test_other_clusters_are_other_figures(data, planted, tmp_path):
     assert many.measure(PQ, 0)["cluster_nmi"] != found["cluster_nmi"]
     assert few.run_id(PQ, 0) != many.run_id(PQ, 0)
     assert len(list(tmp_path.glob("clusters/*.npy"))) == 2
+
+
+def test_a_method_without_codes_has_no_figures(data, planted, tmp_path):
+    figures = CodeFigures(data, planted.vectors, dict(INDEXER), tmp_path, CLUSTERS)
+    with pytest.raises(ValueError, match=r"that have some\. Received: 'none'"):
+        figures.measure(Method("none", 0), 0)
 
 
 def test_suites_share_code_sets_and_go_on(make, fits, tmp_path):
