@@ -47,7 +47,7 @@ def code_cells_csv(grid: CodeGrid) -> str:
             "num_codes": cell.num_codes,
             "seeds": " ".join(map(str, seeds)),
         }
-        for figure in LAYOUTS[grid.name].columns:
+        for figure in LAYOUTS[grid.suite].columns:
             row |= _ends(figure, grid.interval(cell, figure))
         rows.append(row)
     return _written(list(rows[0]), rows)

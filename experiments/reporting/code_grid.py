@@ -23,12 +23,14 @@ class CodeGrid:
     """The cells of a suite of codes.
 
     Attributes:
-      name: of the suite, one of `CODE_SUITES`.
+      name: of its folder.
+      suite: one of `CODE_SUITES`.
       found: the rows of the cells that have any, by seed.
       wanted: all cells, in the order of the suite.
     """
 
     name: str
+    suite: str
     found: Mapping[CodeCell, Sequence[Row]]
     wanted: Sequence[CodeCell]
 
@@ -67,12 +69,13 @@ def code_suite_of(folder: str, rows: Sequence[Row]) -> str | None:
     return next((name for name in names if name in CODE_SUITES), None)
 
 
-def make_code_grid(name: str, rows: Sequence[Row]) -> CodeGrid:
+def make_code_grid(suite: str, rows: Sequence[Row], name: str = "") -> CodeGrid:
     """Gathers rows into cells.
 
     Args:
-      name: of the suite, one of `CODE_SUITES`, which says what cells there should be.
+      suite: one of `CODE_SUITES`, which says what cells there should be.
       rows: of results.jsonl.
+      name: of its folder; "" if that is the suite's.
 
     Raises:
       ValueError: if a cell has a seed twice, or rows of different data.
@@ -98,6 +101,6 @@ def make_code_grid(name: str, rows: Sequence[Row]) -> CodeGrid:
     wanted = [
         CodeCell(setting, *cell)
         for setting in settings or [Setting(*pair) for pair in DATA]
-        for cell in CODE_SUITES[name].cells
+        for cell in CODE_SUITES[suite].cells
     ]
-    return CodeGrid(name, found, list(dict.fromkeys([*wanted, *found])))
+    return CodeGrid(name or suite, suite, found, list(dict.fromkeys([*wanted, *found])))

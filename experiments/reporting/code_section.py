@@ -22,7 +22,7 @@ def draw_code_pictures(grid: CodeGrid, folder: Path) -> list[Picture]:
       grid: the cells.
       folder: where to write; made if missing.
     """
-    layout = LAYOUTS[grid.name]
+    layout = LAYOUTS[grid.suite]
     pictures = []
     for setting in grid.settings:
         rows = grid.rows_of(setting)
@@ -35,7 +35,7 @@ def draw_code_pictures(grid: CodeGrid, folder: Path) -> list[Picture]:
 
 
 def _table(grid: CodeGrid, setting: Setting) -> Table:
-    columns = LAYOUTS[grid.name].columns
+    columns = LAYOUTS[grid.suite].columns
     cells = [cell for cell in grid.wanted if cell.setting == setting]
     return Table(
         f"{grid.name} on {setting.label}",
@@ -50,6 +50,6 @@ def _row(grid: CodeGrid, cell: CodeCell) -> list[Entry]:
     seeds = len(grid.found.get(cell, ()))
     texts = [cell.method, str(cell.num_codes), str(seeds) if seeds else MISSING]
     texts += [
-        mean_text(grid.interval(cell, figure)) for figure in LAYOUTS[grid.name].columns
+        mean_text(grid.interval(cell, figure)) for figure in LAYOUTS[grid.suite].columns
     ]
     return list(map(Entry, texts))

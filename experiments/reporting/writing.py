@@ -51,7 +51,7 @@ def write_report(
         rows = read_rows(folder / "results.jsonl")
         target = out / name
         if suite := code_suite_of(name, rows):
-            codes = make_code_grid(suite, rows)
+            codes = make_code_grid(suite, rows, name)
             sections.append(
                 Section(
                     name,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import matplotlib.axes
 import pytest
@@ -170,6 +171,16 @@ def test_a_report_has_their_pictures_and_tables_in_every_format(results, tmp_pat
     assert "Figures of codes" in page
     list(write_report(results, tmp_path / "two"))
     assert files(tmp_path / "two") == out
+
+
+def test_a_part_of_a_suite_is_shown_beside_the_whole(tmp_path):
+    for name in ("figure1", "planted_rating"):
+        write(tmp_path / name, SOME)
+    list(write_report(tmp_path, tmp_path))
+    page = (tmp_path / "report.html").read_text()
+    anchors = re.findall(r' id="([^"]+)"', page)
+    assert len(anchors) == len(set(anchors))
+    assert {"figure1-beauty_rating", "planted_rating-beauty_rating"} <= set(anchors)
 
 
 def test_an_empty_suite_of_codes_has_a_table_of_empty_cells(tmp_path):
