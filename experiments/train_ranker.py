@@ -52,6 +52,13 @@ flags.register_validator(
     lambda counts: all(count.isdigit() for count in counts),
     message="must be whole numbers, such as 2,3,7",
 )
+_VARIANT = flags.DEFINE_enum(
+    "variant",
+    "",
+    ["", "shuffled", "diverse", "concatenated", "per_codebook", "shared_latent"],
+    "Of the methods with codes. shuffled: codes dealt out to other items; the others "
+    "are of moc: with a diversity term, another decoder, or one latent vector.",
+)
 _CODES = flags.DEFINE_string(
     "codes",
     None,
@@ -108,7 +115,12 @@ def main(_: list[str]) -> None:
         indexer["codebook_size"] = _CODEBOOK_SIZE.value
     if _DIVERSITY_WEIGHT.value is not None:
         indexer["diversity_weight"] = _DIVERSITY_WEIGHT.value
-    methods = methods_named(_METHODS.value, [int(count) for count in _NUM_CODES.value])
+    methods = [
+        dataclasses.replace(method, variant=_VARIANT.value if method.has_codes else "")
+        for method in methods_named(
+            _METHODS.value, [int(count) for count in _NUM_CODES.value]
+        )
+    ]
 
     dataset = load_dataset(
         _DATASET.value,

@@ -3,14 +3,19 @@
 import shlex
 from collections.abc import Sequence
 
-from experiments.reporting.expected import SUITES
 from experiments.reporting.grid import Cell
 
 _DEFAULT_FUSION = "self_gating"
 _WITH_GIVEN_TABLES = ("true_factors", "given_codes")
 # Parts of a variant -> flag of `experiments.train_ranker`.
 _FLAGS = {
-    "diverse": "--diversity_weight=1.0",
+    **{
+        name: f"--variant={name}"
+        for name in (
+            *("diverse", "concatenated", "per_codebook", "shared_latent"),
+            "shuffled",
+        )
+    },
     "ngram": "--code_embedding=ngram",
     "prefix": "--code_embedding=prefix",
     "codebooks": "--code_start=codebooks",
@@ -19,20 +24,16 @@ _FLAGS = {
 _NUMBERS = ("ngram_size", "num_buckets", "code_start_stddev")
 
 
-def command_of(cell: Cell, suite: str, seeds: Sequence[int]) -> str | None:
+def command_of(cell: Cell, seeds: Sequence[int]) -> str | None:
     """What to type to run a cell again, from the top of the repository.
-
-    A variant that `experiments.train_ranker` has no flag for is run by its suite, on
-    the cell's data set and ranker alone.
 
     Args:
       cell: which one.
-      suite: the one that it is in.
       seeds: of the cell; the command runs all from 0 to the largest of them.
 
     Returns:
       The command, or None where there is none: of validation results, of code tables
-      that were given, and of a variant in a suite that `experiments.reproduce` lacks.
+      that were given, and of a variant that `experiments.train_ranker` lacks.
     """
     setting, model, configuration = cell
     if setting.split != "test" or configuration.method in _WITH_GIVEN_TABLES:
@@ -45,18 +46,7 @@ def command_of(cell: Cell, suite: str, seeds: Sequence[int]) -> str | None:
     )
     variant = _variant_flags(configuration.variant)
     if variant is None:
-        if suite not in SUITES:
-            return None
-        arguments = [
-            "experiments.reproduce",
-            f"--suite={suite}",
-            *data_dir,
-            f"--datasets={setting.dataset}:{setting.protocol}",
-            f"--models={model}",
-            f"--seeds={num_seeds}",
-            "--workdir=runs/again",
-        ]
-        return shlex.join(["python", "-m", *arguments])
+        return None
     arguments = [
         "experiments.train_ranker",
         f"--dataset={setting.dataset}",

@@ -123,7 +123,7 @@ def command_for(grid: Grid, cell: Cell) -> str | None:
     """What to type to run a cell again, or for the first time."""
     found = grid.found.get(cell)
     seeds = found.summary.seeds if found else range(grid.num_seeds or NUM_SEEDS)
-    return command_of(cell, grid.name, seeds)
+    return command_of(cell, seeds)
 
 
 def _figures(grid: Grid, cell: Cell) -> list[Entry]:

@@ -13,7 +13,8 @@ from moc_tf.training.methods import Method, methods_named
 from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import RunDirectory
-from moc_tf.training.suite import Block, Outcome, Run, Suite
+from moc_tf.training.suite import Suite
+from moc_tf.training.suite_runs import Block, Outcome, Run
 
 __all__ = [
     "Block",

@@ -12,72 +12,9 @@ from typing import Any
 from moc_tf.training.comparison import Comparison
 from moc_tf.training.loading import Load, load_once
 from moc_tf.training.methods import Method
-from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.run_directory import write_text
+from moc_tf.training.suite_runs import Block, Outcome, Run
 from moc_tf.training.workers import spread
-
-
-@dataclasses.dataclass(frozen=True)
-class Block:
-    """A comparison of a suite.
-
-    Attributes:
-      dataset: its name, as the suite's `load` knows it.
-      protocol: "rating" or "implicit".
-      ranker: settings of the ranker.
-      indexer: settings of the indexers, (name, value) each.
-      methods: what is compared.
-      seeds: of the runs.
-    """
-
-    dataset: str
-    protocol: str
-    ranker: RankerConfig
-    indexer: tuple[tuple[str, Any], ...]
-    methods: tuple[Method, ...]
-    seeds: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run of a suite.
-
-    Attributes:
-      block: which block it is of.
-      method: what the ranker knows of the items.
-      seed: of indexer, initial weights and order.
-    """
-
-    block: int
-    method: Method
-    seed: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """Told after each run, and, before the first, after each indexer.
-
-    Attributes:
-      run: which one; one of those that read the indexer.
-      row: its row of results.jsonl; None if it failed, and of an indexer.
-      error: the traceback of a run that failed; "" of one that did not.
-      of_indexer: does it tell of an indexer? Then `done` and `total` count these.
-      resumed: was it done before, here or elsewhere?
-      done: runs finished or failed so far.
-      total: runs of the suite.
-      seconds: since the suite began.
-      seconds_left: at the pace so far; None before there is one.
-    """
-
-    run: Run
-    row: dict[str, Any] | None
-    error: str
-    of_indexer: bool
-    resumed: bool
-    done: int
-    total: int
-    seconds: float
-    seconds_left: float | None
 
 
 class Suite:
@@ -161,9 +98,9 @@ class Suite:
                         f"Received: twice {run.method} with seed {run.seed}, in blocks "
                         f"{paths[path].block} and {index}."
                     )
-                row = comparison.finished(run.method, run.seed)
-                if row is None:
-                    row = self._earlier.get(comparison.run_id(run.method, run.seed))
+                row = comparison.finished(run.method, run.seed) or self._earlier.get(
+                    comparison.run_id(run.method, run.seed)
+                )
                 if row is not None:
                     rows[run] = {**row, "suite": self.name}
         return rows
@@ -171,8 +108,10 @@ class Suite:
     def run(self, num_workers: int = 1) -> Iterator[Outcome]:
         """Does what is left to do, reporting after each run.
 
-        All codes are made first, so that rankers share them; then the rankers are
-        trained, method by method, so that a model is traced once for all seeds.
+        One data set is finished after the other, so that a suite which is broken off
+        has whole tables. Of each, all codes are made first, which rankers share; then
+        the rankers are trained, method by method, so that a model is traced once for
+        all seeds.
 
         Args:
           num_workers: processes. TensorFlow gets a share of the cores in each, so
@@ -183,47 +122,64 @@ class Suite:
         rows = self.finished()
         errors: dict[Run, str] = {}
         self._write(rows, errors)
-        total, resumed = len(self.runs), len(rows)
+        total, trained = len(self.runs), 0
         for done, (run, row) in enumerate(rows.items(), 1):
             seconds = time.perf_counter() - started
             yield Outcome(run, row, "", False, True, done, total, seconds, None)
 
-        left = [run for run in self.runs if run not in rows]
-        groups = self._fits(left)
-        made = spread(self._make_codes, groups, num_workers)
-        for done, (runs, error) in enumerate(made, 1):
-            seconds = time.perf_counter() - started
-            to_go = seconds / done * (len(groups) - done)
-            yield Outcome(
-                runs[0], None, error, True, False, done, len(groups), seconds, to_go
-            )
-            if error:  # none of them can be trained
-                errors |= dict.fromkeys(runs, error)
+        training_seconds = 0.0
+        for left in self._by_data([run for run in self.runs if run not in rows]):
+            groups = self._fits(left)
+            fitted_from = time.perf_counter()
+            made = spread(self._make_codes, groups, num_workers)
+            for done, (runs, error) in enumerate(made, 1):
+                now = time.perf_counter()
+                pace = (now - fitted_from) / done
+                yield Outcome(
+                    runs[0],
+                    None,
+                    error,
+                    True,
+                    False,
+                    done,
+                    len(groups),
+                    now - started,
+                    pace * (len(groups) - done),
+                )
+                if error:  # none of them can be trained
+                    errors |= dict.fromkeys(runs, error)
+                    self._write(rows, errors)
+            groups = self._trainings([run for run in left if run not in errors])
+            trained_from = time.perf_counter()
+            for run, found, error in spread(self._train, groups, num_workers):
+                if found is None:
+                    errors[run] = error
+                else:
+                    rows[run] = found
+                trained += 1
                 self._write(rows, errors)
-        trained_from = time.perf_counter()
-        failed = len(errors)
-        left = [run for run in left if run not in errors]
-        for run, found, error in spread(
-            self._train, self._trainings(left), num_workers
-        ):
-            if found is None:
-                errors[run] = error
-            else:
-                rows[run] = found
-            self._write(rows, errors)
-            now, done = time.perf_counter(), len(rows) + len(errors)
-            pace = (now - trained_from) / (done - resumed - failed)
-            yield Outcome(
-                run,
-                found,
-                error,
-                False,
-                False,
-                done,
-                total,
-                now - started,
-                pace * (total - done),
-            )
+                now, done = time.perf_counter(), len(rows) + len(errors)
+                pace = (training_seconds + now - trained_from) / trained
+                yield Outcome(
+                    run,
+                    found,
+                    error,
+                    False,
+                    False,
+                    done,
+                    total,
+                    now - started,
+                    pace * (total - done),
+                )
+            training_seconds += time.perf_counter() - trained_from
+
+    def _by_data(self, runs: Sequence[Run]) -> list[list[Run]]:
+        """`runs` by data set and protocol, in the order of the blocks."""
+        groups: dict[tuple[str, str], list[Run]] = {}
+        for run in runs:
+            block = self.blocks[run.block]
+            groups.setdefault((block.dataset, block.protocol), []).append(run)
+        return list(groups.values())
 
     def _comparison(self, index: int) -> Comparison:
         """The comparison of a block; its data is loaded once in a process."""

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.reporting.commands import command_of
 from experiments.reporting.grid import Cell, Configuration, Setting
+from moc_tf.training.methods import MOC_VARIANTS, SHUFFLED
 
 
 def command(
@@ -16,13 +17,12 @@ def command(
     fusion="self_gating",
     variant="",
     dataset="amazon/beauty",
-    suite="table1",
     split="test",
     seeds=(0, 1, 2, 3, 4),
 ):
     configuration = Configuration(method, num_codes, fusion, variant)
     cell = Cell(Setting(dataset, "implicit", split), "deepfm", configuration)
-    return command_of(cell, suite, seeds)
+    return command_of(cell, seeds)
 
 
 def test_a_command_in_full():
@@ -45,24 +45,22 @@ def test_only_what_a_cell_has_is_said():
 
 
 def test_variants_become_flags():
-    assert "--diversity_weight=1.0 --seeds" in command(variant="diverse")
+    assert "--variant=diverse --seeds" in command(variant="diverse")
+    both = command(variant="shuffled+prefix")
+    assert "--variant=shuffled --code_embedding=prefix --seeds" in both
     flags = command(variant="ngram+ngram_size=3+frozen")
     assert "--code_embedding=ngram --ngram_size=3 --code_tables=frozen" in flags
     assert "--code_start=codebooks" in command(variant="codebooks")
 
 
-def test_variants_without_a_flag_are_run_by_their_suite():
-    assert command(variant="shared_latent", suite="reviewers") == (
-        "python -m experiments.reproduce --suite=reviewers "
-        "--data_dir=/path/to/amazon2014 --datasets=amazon/beauty:implicit "
-        "--models=deepfm --seeds=5 --workdir=runs/again"
-    )
-    assert command(variant="shared_latent", suite="mine") is None
-
-
 @pytest.mark.parametrize(
     "changes",
-    [{"split": "validation"}, {"method": "true_factors"}, {"method": "given_codes"}],
+    [
+        {"split": "validation"},
+        {"method": "true_factors"},
+        {"method": "given_codes"},
+        {"variant": "unheard_of"},
+    ],
 )
 def test_what_no_command_gives_has_none(changes):
     assert command(**changes) is None
@@ -73,26 +71,21 @@ def test_names_are_quoted_for_the_shell():
     assert "--dataset=a; rm $x" in said
 
 
-def test_the_binaries_know_every_flag():
-    """Parsed by the binaries' own flags, in one process each."""
-    said = {
-        "train_ranker": [
-            command(fusion="residual"),
-            command("none", 0, "none"),
-            command(variant="diverse"),
-            command(variant="ngram+ngram_size=3+num_buckets=9+frozen"),
-            command(variant="codebooks+code_start_stddev=0.1"),
-            command(variant="prefix"),
-        ],
-        "reproduce": [command(variant="shuffled", suite="reviewers")],
-    }
+def test_the_binary_knows_every_flag():
+    """Parsed by the binary's own flags."""
+    lines = [
+        command(fusion="residual"),
+        command("none", 0, "none"),
+        *(command(variant=variant) for variant in (*MOC_VARIANTS, SHUFFLED)),
+        command(variant="ngram+ngram_size=3+num_buckets=9+frozen"),
+        command(variant="codebooks+code_start_stddev=0.1"),
+        command(variant="prefix"),
+    ]
     program = (
-        "import sys, shlex; from absl import flags; import experiments.{module};"
+        "import sys, shlex; from absl import flags; import experiments.train_ranker;"
         "[flags.FLAGS(shlex.split(line)[2:]) for line in sys.argv[1:]]"
     )
-    for module, lines in said.items():
-        code = program.format(module=module)
-        process = subprocess.run(
-            [sys.executable, "-c", code, *lines], capture_output=True, text=True
-        )
-        assert process.returncode == 0, process.stderr
+    process = subprocess.run(
+        [sys.executable, "-c", program, *lines], capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr

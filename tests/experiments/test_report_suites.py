@@ -4,9 +4,7 @@ import collections
 
 from experiments import suites
 from experiments.reporting import expected
-from experiments.reporting.commands import _FLAGS
 from experiments.reporting.legend import METHODS, TITLES
-from moc_tf.training.methods import MOC_VARIANTS
 
 
 def test_every_suite_is_known_by_name():
@@ -22,12 +20,6 @@ def test_the_cells_of_the_suites():
     fusions = collections.Counter(c.configuration.fusion for c in cells["table2"])
     assert fusions["residual"] == fusions["none"] - 5 == 5 * 12  # and that of "none"
     assert set(cells["headline"]) <= set(cells["table1"])
-
-
-def test_flags_make_the_variants_that_they_are_for():
-    weight = MOC_VARIANTS["diverse"]
-    assert weight == {"diversity_weight": 1.0}
-    assert _FLAGS["diverse"] == "--diversity_weight=1.0"
 
 
 def test_the_legend_knows_every_method():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from moc_tf.code_table import CodeTable
+from moc_tf.data import prepare_ranking_data
 from moc_tf.training import Block, Comparison, Method, RankerConfig, Suite
 
 RANKER = RankerConfig(batch_size=1024, max_epochs=1, embedding_dim=4, hidden_units=(4,))
@@ -192,6 +193,34 @@ def test_an_indexer_that_blocks_share_is_fitted_once(data, planted, tmp_path):
     other = dataclasses.replace(block, ranker=deepfm, indexer=more)
     suite = Suite("one", [block, other], Load(data, planted.vectors), tmp_path)
     assert [o.of_indexer for o in suite.run()] == [True, False, False]
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadEither(Load):
+    implicit: object = dataclasses.field(compare=False)
+
+    def __call__(self, dataset, protocol):
+        return self.data if protocol == "rating" else self.implicit, self.vectors
+
+
+def test_a_data_set_is_finished_before_the_next(data, planted, tmp_path):
+    implicit = prepare_ranking_data(
+        planted.interactions, planted.catalogue, "implicit", "planted"
+    )
+    load = LoadEither(data, planted.vectors, implicit)
+    pq = Method("pq", 2)
+    blocks = [
+        Block("planted", protocol, RANKER, INDEXER, (NONE, pq), (0,))
+        for protocol in ("rating", "implicit")
+    ]
+    suite = Suite("both", blocks, load, tmp_path)
+    outcomes = list(suite.run())
+    assert [(suite.blocks[o.run.block].protocol, o.of_indexer) for o in outcomes] == [
+        *(("rating", True), ("rating", False), ("rating", False)),
+        *(("implicit", True), ("implicit", False), ("implicit", False)),
+    ]
+    assert [o.done for o in outcomes] == [1, 1, 2, 1, 3, 4]
+    assert [row["protocol"] for row in rows(suite)] == ["rating"] * 2 + ["implicit"] * 2
 
 
 def test_runs_of_another_machine_are_taken_over(make, tmp_path):
