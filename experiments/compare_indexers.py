@@ -8,8 +8,9 @@ Fits each method on all vectors and prints a row for each number of codes: relat
 reconstruction error, share of the least used codebook that is in use, mean NMI between
 codebooks, share of items whose codes no other item has, recall of the 10 nearest
 neighbours, and the CPU seconds, of all threads, of fitting and encoding. Errors are on
-the fitted vectors. `diverse_moc` and `concatenated_moc` are `moc` with the options that
-stand in `experiments/settings.py`.
+the fitted vectors. `diverse_moc`, `concatenated_moc` and the like are forms of `moc`,
+with options of `moc_tf/training/methods.py`. Several `--seeds` give means with half of
+their 95 % intervals and, in the picture, ranges.
 
 Writes <workdir>/results.jsonl, a row as soon as it is there, table.md, and, of several
 numbers of codes, scaling.png: error, neighbour recall and redundancy against N. Started
@@ -32,7 +33,7 @@ flags.register_validator(
     message="must be whole numbers of at least 1, such as 2,3,7",
 )
 _CODEBOOK_SIZE = flags.DEFINE_integer("codebook_size", 256, "Codes in a codebook.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of everything random.")
+_SEEDS = flags.DEFINE_integer("seeds", 1, "Of each method and N.", lower_bound=1)
 
 
 def main(_: list[str]) -> None:
@@ -47,7 +48,7 @@ def main(_: list[str]) -> None:
         _METHODS.value,
         [int(count) for count in _NUM_CODES.value],
         codebook_size=_CODEBOOK_SIZE.value,
-        seed=_SEED.value,
+        seeds=range(_SEEDS.value),
     )
     folder = pathlib.Path(_WORKDIR.value)
     items = load_item_vectors(_VECTORS.value)

@@ -3,6 +3,11 @@
 import json
 import pathlib
 
+from experiments.reporting.code_grid import make_code_grid
+from experiments.reporting.code_section import code_tables
+from experiments.reporting.legend import CODE_METRICS
+from experiments.reporting.markdown import glossary, markdown
+from experiments.reporting.rows import read_rows
 from moc_tf.evaluation import Summary, plot_auc_by_codes, results_table, summarise
 from moc_tf.training import Comparison, Progress
 from moc_tf.training.run_directory import write_text
@@ -50,6 +55,22 @@ def write_table(folder: pathlib.Path, title: str) -> list[Summary]:
     table = results_table(summaries, style="markdown")
     write_text(folder / "table.md", f"{title}\n\n{table}\n\n{_LEGEND}")
     return summaries
+
+
+def write_code_table(folder: pathlib.Path, suite: str, title: str) -> None:
+    """Prints the tables of a suite of codes and writes table.md beside its rows.
+
+    Args:
+      folder: holds results.jsonl.
+      suite: its name, one of `experiments.code_suites.CODE_SUITES`.
+      title: above the tables.
+    """
+    rows = read_rows(folder / "results.jsonl")
+    grid = make_code_grid(suite, rows)
+    text = markdown(title, grid.completeness, code_tables(grid))
+    print(f"\n{text}\nRows and table: {folder}")
+    terms = glossary(CODE_METRICS)
+    write_text(folder / "table.md", f"{text}\n## Legend\n\n{terms}\n")
 
 
 def _line(progress: Progress) -> str:

@@ -1,14 +1,17 @@
-"""Figures of indexing methods on one file of vectors, a row a method and N."""
+"""Figures of indexing methods on one file of vectors, a row a method, N and seed."""
 
 import dataclasses
+import itertools
 import json
 import pathlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from experiments.reporting.entries import MISSING, mean_text
 from experiments.settings import INDEXERS
 from moc_tf.data import ItemVectors
+from moc_tf.evaluation import mean_interval
 from moc_tf.indexing import make_indexer
 from moc_tf.training.run_directory import json_ready, write_text
 
@@ -27,7 +30,7 @@ _COLUMNS = {
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One method at one number of codes; `options` are those of `make_indexer`."""
+    """A method at a number of codes and seed; `options` are those of `make_indexer`."""
 
     name: str
     method: str
@@ -35,7 +38,10 @@ class Cell:
 
 
 def cells(
-    names: Sequence[str], num_codes: Sequence[int], codebook_size: int, seed: int
+    names: Sequence[str],
+    num_codes: Sequence[int],
+    codebook_size: int,
+    seeds: Sequence[int],
 ) -> list[Cell]:
     """The cells of a table, in its order; "vq" has one code whatever `num_codes`.
 
@@ -45,7 +51,8 @@ def cells(
     found = []
     for name in names:
         method, options = INDEXERS.get(name, (name, {}))
-        for count in [1] if method == "vq" else num_codes:
+        counts = [1] if method == "vq" else num_codes
+        for count, seed in itertools.product(counts, seeds):
             of_cell = {
                 **options,
                 "num_codebooks": count,
@@ -97,31 +104,33 @@ def _figures(cell: Cell, items: ItemVectors) -> dict[str, Any]:
     quality = indexer.quality(items.vectors)
     return {
         "num_codes": cell.options["num_codebooks"],
-        "min_usage": min(quality.usage),
-        "mean_nmi": quality.mean_nmi,
-        "relative_error": quality.relative_error,
-        "unique_codes": quality.unique_codes,
-        "neighbour_recall": quality.neighbour_recall,
+        "seed": cell.options["seed"],
+        **quality.row(),
         "fit_seconds": round(fitted - started, 2),
         "encode_seconds": round(encoded - fitted, 3),
         "fit_cpu_seconds": round(cpu_fitted - cpu_started, 2),
         "encode_cpu_seconds": round(cpu_encoded - cpu_fitted, 3),
-        "items": quality.items,
     }
 
 
 def line(row: Mapping[str, Any]) -> str:
     """A row on one line of a terminal."""
     return (
-        f"{row['method']:<12} codes {row['num_codes']:<2}  error "
+        f"{row['method']:<12} codes {row['num_codes']:<2} "
+        f"seed {row['options']['seed']}  error "
         f"{_shown(row['relative_error']):>6}  {row['fit_seconds']:.1f} s"
     )
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a Markdown table."""
+    """The rows as a Markdown table, seeds as mean ± half of its 95 % interval."""
+    alike: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault((row["method"], row["num_codes"]), []).append(row)
     lines = [list(_COLUMNS.values())]
-    lines += [[_shown(row[key]) for key in _COLUMNS] for row in rows]
+    for labels, of_seeds in alike.items():
+        figures = [_over_seeds(of_seeds, key) for key in list(_COLUMNS)[2:]]
+        lines.append([*map(str, labels), *figures])
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
     padded = (
@@ -138,7 +147,10 @@ def write_table(path: pathlib.Path, items: ItemVectors, text: str) -> None:
     write_text(path, f"{title}\n\n{text}\n")
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def _over_seeds(rows: Sequence[Mapping[str, Any]], key: str) -> str:
+    values = [row[key] for row in rows if row[key] is not None]
+    return mean_text(mean_interval(values) if values else None, ".3f")
+
+
+def _shown(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"

@@ -16,15 +16,24 @@ beside the full table.
 Suites: headline (DCNv2 on Beauty), rankers (all seven there), table1 (four rankers,
 every method, scale and data set), table2 (fusions), figure4 (spectra of the code
 embeddings, in DCNv2 on Beauty), reviewers (controls, other quantisers, other forms of
-moc, more codes).
+moc, more codes). Those of codes, without rankers, on Beauty where --datasets names no
+other: figure1 (error against the number of codes), figure2 (discriminability: clusters
+of the vectors, clicks), figure3 (NMI between codebooks). They measure the codes that
+the rankers of the same `--workdir` read, each once.
 """
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import app, flags
 
 _SUITE = flags.DEFINE_enum(
     "suite",
     "headline",
-    ["headline", "rankers", "table1", "table2", "figure4", "reviewers"],
+    [
+        *("headline", "rankers", "table1", "table2", "figure4", "reviewers"),
+        *("figure1", "figure2", "figure3"),
+    ],
     "What to run.",
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")
@@ -46,6 +55,37 @@ _EARLIER = flags.DEFINE_string(
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only say what is left to do.")
 
 
+def _reproduce_codes(load: Any, earlier: Sequence[Mapping[str, Any]]) -> None:
+    """Runs a suite of codes."""
+    import sys
+
+    from experiments.comparing import write_code_table
+    from experiments.suite_choice import choose_codes
+    from experiments.suite_progress import code_suite_left, run_code_suite
+    from moc_tf.training import CodeSuite
+
+    if _MODELS.value:
+        raise app.UsageError(
+            f"Suite {_SUITE.value!r} has no rankers, so that there are no --models. "
+            f"Received: {_MODELS.value}."
+        )
+    try:
+        blocks, part = choose_codes(_SUITE.value, range(_SEEDS.value), _DATASETS.value)
+    except ValueError as error:
+        raise app.UsageError(str(error)) from error
+    suite = CodeSuite(_SUITE.value, blocks, load, _WORKDIR.value, part, earlier)
+    if _DRY_RUN.value:
+        print(code_suite_left(suite, _NUM_WORKERS.value))
+        return
+    failed = run_code_suite(suite, _NUM_WORKERS.value)
+    if failed < len(suite.runs):
+        name = f"{_SUITE.value}, {part}" if part else _SUITE.value
+        title = f"Suite {name}, {_SEEDS.value} seeds"
+        write_code_table(suite.folder, _SUITE.value, title)
+    if failed:
+        sys.exit(1)
+
+
 def main(_: list[str]) -> None:
     """Runs the suite."""
     import collections
@@ -53,6 +93,7 @@ def main(_: list[str]) -> None:
     import statistics
     import sys
 
+    from experiments.code_suites import CODE_SUITES
     from experiments.comparing import write_table
     from experiments.datasets import Loader
     from experiments.reporting.rows import RowsError, folders_of, read_rows
@@ -60,12 +101,6 @@ def main(_: list[str]) -> None:
     from experiments.suite_progress import clock, run_suite
     from moc_tf.training import Suite
 
-    try:
-        blocks, part = choose(
-            _SUITE.value, range(_SEEDS.value), _DATASETS.value, _MODELS.value
-        )
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
     earlier = []
     try:
         for folder in (
@@ -75,6 +110,15 @@ def main(_: list[str]) -> None:
     except RowsError as error:
         raise app.UsageError(f"--earlier: {error}") from error
     load = Loader(_DATA_DIR.value)
+    if _SUITE.value in CODE_SUITES:
+        _reproduce_codes(load, earlier)
+        return
+    try:
+        blocks, part = choose(
+            _SUITE.value, range(_SEEDS.value), _DATASETS.value, _MODELS.value
+        )
+    except ValueError as error:
+        raise app.UsageError(str(error)) from error
     suite = Suite(
         _SUITE.value, blocks, load, _WORKDIR.value, part=part, earlier=earlier
     )

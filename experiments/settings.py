@@ -20,7 +20,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from moc_tf.training import RankerConfig
+from moc_tf.training import Method, RankerConfig
+from moc_tf.training.methods import MOC_VARIANTS
 from moc_tf.training.run_directory import write_text
 
 
@@ -85,10 +86,23 @@ def setting(dataset: str, protocol: str, model: str) -> Setting:
     Raises:
       ValueError: if the file of chosen settings has no entries by ranker.
     """
-    found = PLANTED if dataset == "planted" else AMAZON
+    found = _default(dataset)
     entry = searched(dataset, protocol).get(model, {"chosen": {}})
     ranker = dataclasses.replace(found.ranker, model=model, **entry["chosen"])
     return dataclasses.replace(found, ranker=ranker)
+
+
+def indexer_setting(dataset: str) -> tuple[tuple[str, Any], ...]:
+    """Settings of the indexers on a data set, (name, value) each, whatever the ranker.
+
+    Args:
+      dataset: "planted" or the name of an Amazon data set.
+    """
+    return tuple(_default(dataset).indexer.items())
+
+
+def _default(dataset: str) -> Setting:
+    return PLANTED if dataset == "planted" else AMAZON
 
 
 def searched(dataset: str, protocol: str) -> dict[str, Any]:
@@ -135,8 +149,21 @@ def keep(dataset: str, protocol: str, entries: Mapping[str, Any]) -> pathlib.Pat
     return path
 
 
-# Indexing methods by the names of `experiments.compare_indexers`: method and options.
+# Forms of "moc" by the names that tables of indexers have: method and options.
 INDEXERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "diverse_moc": ("moc", {"diversity_weight": 1.0}),
-    "concatenated_moc": ("moc", {"decoder": "concatenated"}),
+    f"{variant}_moc": ("moc", options) for variant, options in MOC_VARIANTS.items()
 }
+
+
+def indexing_method(name: str, num_codes: int) -> Method:
+    """The method that rankers have for an indexer of a table.
+
+    Args:
+      name: one of `moc_tf.indexing.indexing_methods()` or of `INDEXERS`.
+      num_codes: N. One code of "moc", in any form, is that of "vq".
+    """
+    method = INDEXERS.get(name, (name, {}))[0]
+    if method == "moc" and num_codes == 1:
+        return Method("vq", 1)
+    variant = name.removesuffix("_moc") if name in INDEXERS else ""
+    return Method(method, num_codes, variant)

@@ -1,13 +1,17 @@
 """Which part of a suite is run."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from experiments import suites
-from moc_tf.training import Block
+from experiments.code_suites import CODE_SUITES, DATA
+from experiments.settings import indexer_setting, indexing_method
+from moc_tf.training import Block, CodeBlock
+
+AnyBlock = TypeVar("AnyBlock", Block, CodeBlock)
 
 
-class Choice(NamedTuple):
+class Choice(NamedTuple, Generic[AnyBlock]):
     """Blocks of a suite.
 
     Attributes:
@@ -15,7 +19,7 @@ class Choice(NamedTuple):
       part: a name for them that a folder can have; "" if they are the whole suite.
     """
 
-    blocks: list[Block]
+    blocks: list[AnyBlock]
     part: str
 
 
@@ -24,7 +28,7 @@ def choose(
     seeds: Sequence[int],
     datasets: Sequence[str] | None = None,
     models: Sequence[str] | None = None,
-) -> Choice:
+) -> Choice[Block]:
     """The blocks of a suite on these data sets and with these rankers.
 
     Args:
@@ -39,9 +43,7 @@ def choose(
     """
     make = suites.SUITES[suite]
     whole = list(make(suites.DATA, seeds))
-    known = {":".join(pair): pair for pair in (*suites.DATA, *suites.PLANTED)}
-    _check("datasets", datasets, list(known))
-    data = [known[name] for name in known if name in datasets] if datasets else None
+    data = _data_named(datasets)
     on_data = list(make(data or suites.DATA, seeds))
     used = list(dict.fromkeys(map(_data_of, on_data)))
     if datasets and len(used) < len(set(datasets)):
@@ -58,7 +60,42 @@ def choose(
         values += used
     if blocks != on_data:
         values += dict.fromkeys(block.ranker.model for block in blocks)
-    return Choice(blocks, "+".join(values).replace("/", "_").replace(":", "_"))
+    return Choice(blocks, _part(values))
+
+
+def choose_codes(
+    suite: str, seeds: Sequence[int], datasets: Sequence[str] | None = None
+) -> Choice[CodeBlock]:
+    """The blocks of a suite of codes on these data sets.
+
+    Args:
+      suite: one of `CODE_SUITES`.
+      seeds: of each indexer.
+      datasets: as `choose` has them; None or none given: `code_suites.DATA`.
+
+    Raises:
+      ValueError: if a name is not known.
+    """
+    data = _data_named(datasets) or list(DATA)
+    methods = tuple(
+        (name, indexing_method(name, count)) for name, count in CODE_SUITES[suite].cells
+    )
+    blocks = [
+        CodeBlock(*pair, indexer_setting(pair[0]), methods, tuple(seeds))
+        for pair in data
+    ]
+    return Choice(blocks, "" if data == list(DATA) else _part(map(":".join, data)))
+
+
+def _data_named(names: Sequence[str] | None) -> list[tuple[str, str]]:
+    """The data sets of these names, in the order of the suites; none for none."""
+    known = {":".join(pair): pair for pair in (*suites.DATA, *suites.PLANTED)}
+    _check("datasets", names, list(known))
+    return [known[name] for name in known if name in (names or ())]
+
+
+def _part(values: Iterable[str]) -> str:
+    return "+".join(values).replace("/", "_").replace(":", "_")
 
 
 def _data_of(block: Block) -> str:

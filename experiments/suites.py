@@ -36,7 +36,7 @@ def _block(
 ) -> Block:
     setting = settings.setting(*data, model)
     ranker = dataclasses.replace(setting.ranker, **changes)
-    indexer = tuple(setting.indexer.items())
+    indexer = settings.indexer_setting(data[0])
     return Block(*data, ranker, indexer, tuple(methods), tuple(seeds))
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.reporting.code_grid import CodeGrid
+from experiments.reporting.code_layouts import LAYOUTS
 from experiments.reporting.grid import Cell, Grid
 from experiments.reporting.rows import Row, scalar_columns
 from experiments.reporting.tables import command_for
@@ -27,6 +29,28 @@ def cells_csv(grid: Grid) -> str:
     """
     rows = [_row(grid, cell) for cell in grid.wanted]
     return _written(list(rows[0]) if rows else [], rows)
+
+
+def code_cells_csv(grid: CodeGrid) -> str:
+    """All cells of a suite of codes; what is not there is left empty.
+
+    Columns: what the cell is of; its seeds; the mean of each column of the suite's
+    table and the ends of its 95 % interval.
+    """
+    rows = []
+    for cell in grid.wanted:
+        seeds = [row["seed"] for row in grid.found.get(cell, ())]
+        row: dict[str, Any] = {
+            "dataset": cell.setting.dataset,
+            "protocol": cell.setting.protocol,
+            "method": cell.method,
+            "num_codes": cell.num_codes,
+            "seeds": " ".join(map(str, seeds)),
+        }
+        for figure in LAYOUTS[grid.suite].columns:
+            row |= _ends(figure, grid.interval(cell, figure))
+        rows.append(row)
+    return _written(list(rows[0]), rows)
 
 
 def rows_csv(rows: Sequence[Row]) -> str:

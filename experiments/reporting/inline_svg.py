@@ -33,7 +33,9 @@ def inline_svg(svg: str, prefix: str, title: str) -> str:
         element.tag = element.tag.removeprefix(_SVG)
         element.text = element.tail = None
         if _HREF in element.attrib:
-            element.set("href", f"#{ids[element.attrib.pop(_HREF)[1:]]}")
+            target = element.attrib.pop(_HREF)
+            is_inside = target.startswith("#")  # and otherwise the data of an image
+            element.set("href", f"#{ids[target[1:]]}" if is_inside else target)
         for name, value in list(element.attrib.items()):
             if name == "id":
                 if value in ids:

@@ -33,6 +33,31 @@ METRICS: Mapping[str, str] = {
     "with itself, and a reference only with those before it (none, vq, me).",
 }
 
+CODE_METRICS: Mapping[str, str] = {
+    "± and ranges": "in tables, half of the 95 % interval of the mean over seeds "
+    "of the indexer, by Student's t; in pictures, the least and the largest of them. "
+    "Indexers are fitted on the items of the training part, and measured on all.",
+    "relative error": "squared error of the decoded codes over that of the mean "
+    "vector; 0 is perfect.",
+    "least usage": "share of its codes that the least used codebook uses.",
+    "own codes": "share of items whose codes together no other item has.",
+    "recall@10": "share of an item's 10 nearest neighbours that are among the 10 items "
+    "which share most codes with it.",
+    "each, joint": "mean over the N code sets, each by itself; and all N codes of an "
+    "item taken as one code. me has the code of vq at every N, and so its figures.",
+    "NMI, AMI": "of codes with k-means clusters of the raw vectors: mutual "
+    "information over the mean of both entropies; and corrected for chance. NMI rises "
+    "with the mere number of different codes; AMI of a joint code falls to 0 as all "
+    "items get codes of their own.",
+    "label bits": "I(code; label) over the rows of the training part, in bits, plug-in "
+    "estimate, which is biased upwards. By chance: the same after the codes are dealt "
+    "out anew to the items that have rows, mean of 20. Less chance: the difference; of "
+    "a joint code it falls to 0 as all items get codes of their own, since dealing out "
+    "does not change what such codes tell.",
+    "NMI of codebooks": "mean over the pairs of an item's codebooks, their redundancy. "
+    "By chance: after each codebook's codes are dealt out anew.",
+}
+
 METHODS: Mapping[str, str] = {
     "none": "no semantic feature",
     "vq": "one code an item, of one codebook",
@@ -44,6 +69,8 @@ METHODS: Mapping[str, str] = {
     "mean",
     "moc, per_codebook": "a decoder for each codebook",
     "moc, shared_latent": "all codebooks see one and the same latent vector",
+    "diverse_moc, concatenated_moc": "moc, diverse and moc, concatenated, in figures "
+    "of codes alone",
     "shuffled": "the codes dealt out to other items: capacity without meaning",
     "rq_kmeans, rq_gmm": "residual codes by k-means, or by Gaussian mixtures",
     "pq, opq": "product quantisation, without and with a learned rotation",

@@ -5,7 +5,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from experiments.reporting.inline_svg import inline_svg
-from experiments.reporting.legend import METHODS, METRICS
+from experiments.reporting.legend import CODE_METRICS, METHODS, METRICS
 from experiments.reporting.page_style import STYLE
 from experiments.reporting.page_table import page_table
 from experiments.reporting.tables import Table
@@ -93,7 +93,8 @@ def _contents(sections: Sequence[Section]) -> str:
 def _legend() -> str:
     return (
         '<section aria-labelledby="legend">\n<h2 id="legend">What the figures mean</h2>'
-        f"\n{_terms(METRICS)}\n<h3>Methods</h3>\n{_terms(METHODS)}\n</section>"
+        f"\n{_terms(METRICS)}\n<h3>Figures of codes</h3>\n{_terms(CODE_METRICS)}"
+        f"\n<h3>Methods</h3>\n{_terms(METHODS)}\n</section>"
     )
 
 

@@ -1,17 +1,20 @@
 """Writes a report: tables, pictures and the page."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from experiments.reporting.cells_csv import cells_csv, rows_csv
+from experiments.reporting.cells_csv import cells_csv, code_cells_csv, rows_csv
+from experiments.reporting.code_grid import code_suite_of, make_code_grid
+from experiments.reporting.code_layouts import LAYOUTS
+from experiments.reporting.code_section import code_tables, draw_code_pictures
 from experiments.reporting.expected import NUM_SEEDS, SUITES, expected_cells
 from experiments.reporting.grid import Cell, Grid, make_grid
 from experiments.reporting.latex import latex
-from experiments.reporting.legend import METRICS, TITLES
+from experiments.reporting.legend import CODE_METRICS, METRICS, TITLES
 from experiments.reporting.markdown import glossary, markdown
 from experiments.reporting.page import Section, page
-from experiments.reporting.pictures import draw_pictures
+from experiments.reporting.pictures import Picture, draw_pictures
 from experiments.reporting.rows import folders_of, is_of_ranker, read_rows
 from experiments.reporting.tables import Table, all_tables, plain_table
 
@@ -47,6 +50,20 @@ def write_report(
         name = folder.name
         rows = read_rows(folder / "results.jsonl")
         target = out / name
+        if suite := code_suite_of(name, rows):
+            codes = make_code_grid(suite, rows, name)
+            sections.append(
+                Section(
+                    name,
+                    LAYOUTS[suite].title,
+                    codes.completeness,
+                    _texts(draw_code_pictures(codes, target / "pictures")),
+                    code_tables(codes),
+                )
+            )
+            _write_tables(target, sections[-1], code_cells_csv(codes), CODE_METRICS)
+            yield f"{name}: {codes.completeness}"
+            continue
         if rows and not is_of_ranker(rows[0]):
             table = plain_table(name, rows)
             sections.append(Section(name, TITLES.get(name, name), "", [], [table]))
@@ -59,15 +76,11 @@ def write_report(
             else make_grid(name, rows)
         )
         grids.append(grid)
-        pictures = [
-            (picture.title, picture.path.with_name(f"{picture.path.name}.svg"))
-            for picture in draw_pictures(grid, target / "pictures")
-        ]
         section = Section(
             name,
             TITLES.get(name, name),
             grid.completeness,
-            [(title, path.read_text(encoding="utf-8")) for title, path in pictures],
+            _texts(draw_pictures(grid, target / "pictures")),
             all_tables(grid),
         )
         sections.append(section)
@@ -87,11 +100,22 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
-def _write_tables(folder: Path, section: Section, cells: str) -> None:
+def _texts(pictures: Sequence[Picture]) -> list[tuple[str, str]]:
+    """Title and text of the SVG files."""
+    paths = [(p.title, p.path.with_name(f"{p.path.name}.svg")) for p in pictures]
+    return [(title, path.read_text(encoding="utf-8")) for title, path in paths]
+
+
+def _write_tables(
+    folder: Path,
+    section: Section,
+    cells: str,
+    metrics: Mapping[str, str] = METRICS,
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tables: Sequence[Table] = section.tables
     shown = markdown(section.title, section.status, tables)
-    write_whole(folder / "report.md", f"{shown}\n## Legend\n\n{glossary(METRICS)}\n")
+    write_whole(folder / "report.md", f"{shown}\n## Legend\n\n{glossary(metrics)}\n")
     write_whole(folder / "report.tex", latex(section.title, section.status, tables))
     write_whole(folder / "cells.csv", cells)
 

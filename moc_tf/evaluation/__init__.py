@@ -14,6 +14,13 @@ from moc_tf.evaluation.contrasts import (
     ContrastedSummary,
     contrast,
 )
+from moc_tf.evaluation.discriminability import (
+    ClusterAgreement,
+    LabelInformation,
+    cluster_agreement,
+    joint_code,
+    label_information,
+)
 from moc_tf.evaluation.frequency import (
     ITEM_GROUPS,
     USER_GROUPS,
@@ -25,13 +32,14 @@ from moc_tf.evaluation.group_auc import grouped_auc, mean_group_auc
 from moc_tf.evaluation.holm import holm_adjusted
 from moc_tf.evaluation.metrics import auc, log_loss_from_logits, normalized_entropy
 from moc_tf.evaluation.plots import plot_auc_by_codes
+from moc_tf.evaluation.redundancy_plot import plot_redundancy
 from moc_tf.evaluation.reliability import (
     ReliabilityBin,
     calibration,
     calibration_error,
     reliability_table,
 )
-from moc_tf.evaluation.scaling_plot import plot_code_scaling
+from moc_tf.evaluation.scaling_plot import ScalingPanel, plot_code_scaling
 from moc_tf.evaluation.spectrum import information_abundance, singular_values
 from moc_tf.evaluation.statistics import (
     Interval,
@@ -53,17 +61,21 @@ __all__ = [
     "USER_GROUPS",
     "ClickEvaluation",
     "ClickMetrics",
+    "ClusterAgreement",
     "Contrast",
     "ContrastedSummary",
     "Interval",
+    "LabelInformation",
     "PairedDifference",
     "ReliabilityBin",
+    "ScalingPanel",
     "StreamingClicks",
     "Summary",
     "approximate_auc",
     "auc",
     "calibration",
     "calibration_error",
+    "cluster_agreement",
     "contrast",
     "evaluate_clicks",
     "format_table",
@@ -72,6 +84,8 @@ __all__ = [
     "holm_adjusted",
     "information_abundance",
     "item_groups",
+    "joint_code",
+    "label_information",
     "log_loss_from_logits",
     "mean_group_auc",
     "mean_interval",
@@ -82,6 +96,7 @@ __all__ = [
     "plot_code_scaling",
     "plot_code_usage",
     "plot_nmi",
+    "plot_redundancy",
     "reliability_table",
     "results_table",
     "singular_values",

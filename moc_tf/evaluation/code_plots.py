@@ -20,6 +20,7 @@ from moc_tf.evaluation.figure_file import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 _COLUMNS = 4
 _LEAST_USES = 0.7  # where the logarithmic axis begins
@@ -100,34 +101,16 @@ def plot_nmi(
       ValueError: if the ending is another, or the values are not as above.
     """
     target = checked_target(path)
-    values = np.array(nmi, np.float64)
-    # Rounding takes the NMI of equal codes a little above 1.
-    if values.ndim != 2 or not ((values >= 0) & (values <= 1 + 1e-9)).all():
-        raise ValueError(f"NMI must be [N, M], in [0, 1]. Received: {values.tolist()}.")
-    if matches is None:
-        np.fill_diagonal(values, np.nan)
+    values = np.asarray(nmi, np.float64)
+    _check_nmi(values)
 
     from matplotlib.patches import Rectangle
-    from matplotlib.ticker import MaxNLocator
 
     height, width = values.shape
     inches = 2.8 + 0.45 * min(max(height, width), 12)
     with figure_file(target, inches + 1.2, inches) as figure:
         axes = figure.add_subplot()
-        axes.set_facecolor(PALE)
-        image = axes.imshow(values, cmap="viridis", vmin=0, vmax=1)
-        if max(height, width) <= _ANNOTATED:
-            for (row, column), value in np.ndenumerate(values):
-                if np.isfinite(value):
-                    axes.text(
-                        column,
-                        row,
-                        f"{value:.2f}",
-                        ha="center",
-                        va="center",
-                        fontsize=8,
-                        color="black" if value > 0.6 else "white",
-                    )
+        image = draw_nmi(axes, values, is_square=matches is None)
         for row, column in enumerate(matches or ()):
             axes.add_patch(
                 Rectangle(
@@ -140,12 +123,53 @@ def plot_nmi(
                     clip_on=False,
                 )
             )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(labels[0])
         axes.set_xlabel(labels[1])
         figure.suptitle(title, fontsize=11)
         figure.colorbar(image, label="normalised mutual information")
+
+
+def draw_nmi(axes: "Axes", nmi: np.ndarray, is_square: bool = True) -> "AxesImage":
+    """Draws NMI as a heat map from 0 to 1, the value in each cell of a small one.
+
+    Args:
+      axes: where to draw.
+      nmi: values in [0, 1], float64 [N, M].
+      is_square: are rows and columns the same codebooks? Then the diagonal, where each
+        meets itself, is left grey.
+
+    Raises:
+      ValueError: if the values are not as above.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    _check_nmi(nmi)
+    if is_square:
+        nmi = nmi.copy()
+        np.fill_diagonal(nmi, np.nan)
+    axes.set_facecolor(PALE)
+    image = axes.imshow(nmi, cmap="viridis", vmin=0, vmax=1)
+    if max(nmi.shape) <= _ANNOTATED:
+        for (row, column), value in np.ndenumerate(nmi):
+            if np.isfinite(value):
+                axes.text(
+                    column,
+                    row,
+                    f"{value:.2f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="black" if value > 0.6 else "white",
+                )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return image
+
+
+def _check_nmi(values: np.ndarray) -> None:
+    # Rounding takes the NMI of equal codes a little above 1.
+    if values.ndim != 2 or not ((values >= 0) & (values <= 1 + 1e-9)).all():
+        raise ValueError(f"NMI must be [N, M], in [0, 1]. Received: {values.tolist()}.")
 
 
 def _draw_usage(axes: "Axes", uses: np.ndarray, codebook: int) -> None:

@@ -1,6 +1,11 @@
-"""k-means from a k-means++ start, by faiss: where codebooks begin."""
+"""k-means from a k-means++ start, by faiss: where codebooks begin, and clusters."""
 
 import numpy as np
+import tensorflow as tf
+
+from moc_tf.indexing.nearest_codes import nearest_codes
+
+_BATCH = 4096  # points whose distances are in memory at a time
 
 
 def kmeans(
@@ -41,3 +46,25 @@ def kmeans(
     )
     search.train(np.ascontiguousarray(points, np.float32))
     return np.array(search.centroids)
+
+
+def kmeans_clusters(points: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    """The k-means cluster of each point.
+
+    Args:
+      points: floats [points, D].
+      num_clusters: at most the number of points.
+      seed: of the initial centroids.
+
+    Returns:
+      int32 [points], in [0, num_clusters).
+
+    Raises:
+      ValueError: if there are fewer points than clusters.
+    """
+    points = np.asarray(points, np.float32)
+    centroids = tf.constant(kmeans(points, num_clusters, seed)[np.newaxis])
+    batches = (points[i : i + _BATCH] for i in range(0, len(points), _BATCH))
+    return np.concatenate(
+        [nearest_codes(batch[:, np.newaxis], centroids)[:, 0] for batch in batches]
+    )

@@ -34,6 +34,17 @@ class CodeQuality(CodeStatistics):
         """As JSON-serialisable values, none of them NaN."""
         return dataclasses.asdict(self)
 
+    def row(self) -> dict[str, Any]:
+        """The figures that a table compares code sets by, one value each."""
+        return {
+            "min_usage": min(self.usage),
+            "mean_nmi": self.mean_nmi,
+            "relative_error": self.relative_error,
+            "unique_codes": self.unique_codes,
+            "neighbour_recall": self.neighbour_recall,
+            "items": self.items,
+        }
+
 
 class QualityAccumulator:
     """Gathers the figures batch by batch.

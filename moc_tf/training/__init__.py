@@ -1,6 +1,8 @@
 """Runs: directories, seeds, early stopping, strategies, and comparisons of methods."""
 
 from moc_tf.ranking.precision import built_in
+from moc_tf.training.code_figures import CodeFigures
+from moc_tf.training.code_suite import CodeBlock, CodeOutcome, CodeRun, CodeSuite
 from moc_tf.training.comparison import Comparison, Progress
 from moc_tf.training.distribution import DistributionError, make_strategy, writes
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
@@ -16,6 +18,11 @@ from moc_tf.training.suite_runs import Block, Outcome, Run
 
 __all__ = [
     "Block",
+    "CodeBlock",
+    "CodeFigures",
+    "CodeOutcome",
+    "CodeRun",
+    "CodeSuite",
     "Comparison",
     "DistributionError",
     "EarlyStoppingOnAUC",

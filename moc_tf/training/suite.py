@@ -5,19 +5,16 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from moc_tf.data.ranking_data import RankingData
-from moc_tf.data.vectors import ItemVectors
 from moc_tf.training.comparison import Comparison
+from moc_tf.training.loading import Load, load_once
 from moc_tf.training.methods import Method
 from moc_tf.training.run_directory import write_text
 from moc_tf.training.suite_runs import Block, Outcome, Run
 from moc_tf.training.workers import spread
-
-Load = Callable[[str, str], tuple[RankingData, ItemVectors]]
 
 
 class Suite:
@@ -64,7 +61,7 @@ class Suite:
         self._load = load
         self._workdir = Path(workdir)
         self._split = split
-        self._earlier = {row["run"]: row for row in earlier if "run" in row}
+        self._earlier = {row["run"]: dict(row) for row in earlier if "run" in row}
         self.runs = [
             Run(index, method, seed)
             for index, block in enumerate(self.blocks)
@@ -187,10 +184,7 @@ class Suite:
     def _comparison(self, index: int) -> Comparison:
         """The comparison of a block; its data is loaded once in a process."""
         block = self.blocks[index]
-        key = (self._load, block.dataset, block.protocol)
-        if key not in _loaded:
-            _loaded[key] = self._load(block.dataset, block.protocol)
-        data, vectors = _loaded[key]
+        data, vectors = load_once(self._load, block.dataset, block.protocol)
         return Comparison(
             self.name,
             data,
@@ -260,6 +254,3 @@ class Suite:
         for name, entries in (("results", finished), ("failures", failed)):
             lines = "".join(json.dumps(entry) + "\n" for entry in entries)
             write_text(self.folder / f"{name}.jsonl", lines)
-
-
-_loaded: dict[Any, tuple[RankingData, ItemVectors]] = {}  # of this process

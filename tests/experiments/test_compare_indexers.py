@@ -23,9 +23,9 @@ def items():
 
 def test_each_cell_is_measured_once(items, tmp_path):
     path = tmp_path / "made" / "results.jsonl"
-    some = indexer_figures.cells(["pq", "random"], [2], codebook_size=4, seed=0)
+    some = indexer_figures.cells(["pq", "random"], [2], codebook_size=4, seeds=(0,))
     rows = list(indexer_figures.run(some, items, path))
-    more = indexer_figures.cells(["random", "pq"], [2, 3], codebook_size=4, seed=0)
+    more = indexer_figures.cells(["random", "pq"], [2, 3], codebook_size=4, seeds=(0,))
     again = list(indexer_figures.run(more, items, path))
     assert [(r["method"], r["num_codes"]) for r in again] == [
         ("random", 2),
@@ -42,7 +42,7 @@ def test_each_cell_is_measured_once(items, tmp_path):
 
 
 def test_figures_are_those_of_the_indexer(items, tmp_path):
-    (cell,) = indexer_figures.cells(["pq"], [3], codebook_size=8, seed=5)
+    (cell,) = indexer_figures.cells(["pq"], [3], codebook_size=8, seeds=(5,))
     (row,) = indexer_figures.run([cell], items, tmp_path / "results.jsonl")
     indexer = make_indexer("pq", num_codebooks=3, codebook_size=8, seed=5)
     quality = indexer.fit(items.vectors).quality(items.vectors)
@@ -52,14 +52,26 @@ def test_figures_are_those_of_the_indexer(items, tmp_path):
     assert row["unique_codes"] == quality.unique_codes
 
 
+def test_seeds_are_rows_of_their_own_and_one_row_of_the_table(items, tmp_path):
+    two = indexer_figures.cells(["pq", "random"], [2], codebook_size=4, seeds=(0, 1))
+    rows = list(indexer_figures.run(two, items, tmp_path / "results.jsonl"))
+    assert [(row["method"], row["seed"]) for row in rows] == [
+        *(("pq", 0), ("pq", 1), ("random", 0), ("random", 1))
+    ]
+    rows[0]["relative_error"], rows[1]["relative_error"] = 0.4, 0.6
+    pq, random = indexer_figures.table(rows).splitlines()[2:]
+    assert "| 0.500 ± 1.271 " in pq
+    assert random.split("|")[3].strip() == "-"
+
+
 def test_a_single_codebook_has_no_diversity_and_vq_a_single_one():
-    one, two = indexer_figures.cells(["diverse_moc"], [1, 2], 8, seed=0)
+    one, two = indexer_figures.cells(["diverse_moc"], [1, 2], 8, seeds=(0,))
     assert "diversity_weight" not in one.options
     assert two.options["diversity_weight"] > 0
-    (vq,) = indexer_figures.cells(["vq"], [2, 3], 8, seed=0)
+    (vq,) = indexer_figures.cells(["vq"], [2, 3], 8, seeds=(0,))
     assert vq.options["num_codebooks"] == 1
     with pytest.raises(ValueError, match="Received: 'pqq'"):
-        indexer_figures.cells(["pqq"], [2], 8, seed=0)
+        indexer_figures.cells(["pqq"], [2], 8, seeds=(0,))
 
 
 def test_the_binary_writes_the_table_it_prints(items, tmp_path):

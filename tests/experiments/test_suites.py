@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from experiments import settings, suite_choice, suites
+from experiments.code_suites import CODE_SUITES
 from moc_tf.ranking import fusion, interactions
 
 
@@ -55,7 +56,8 @@ def help_of(module):
 
 
 def test_flags_name_what_there_is():
-    assert f"<{'|'.join(suites.SUITES)}>" in help_of("reproduce")
+    names = "|".join([*suites.SUITES, *CODE_SUITES])
+    assert f"<{names}>" in help_of("reproduce")
     assert f"default: '{','.join(sorted(interactions.names()))}'" in help_of(
         "search_settings"
     )

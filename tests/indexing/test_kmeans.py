@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from moc_tf.indexing.kmeans import kmeans
+from moc_tf.indexing.kmeans import kmeans, kmeans_clusters
 
 
 def clusters(seed=0):
@@ -66,3 +66,15 @@ def test_points_of_any_memory_layout_give_the_same_centroids():
 
 def test_a_seed_may_exceed_32_bits():
     assert np.isfinite(kmeans(clusters().reshape(-1, 2), 4, seed=2**40 + 5)).all()
+
+
+def test_clusters_are_those_of_the_nearest_centroid(monkeypatch):
+    monkeypatch.setattr("moc_tf.indexing.kmeans._BATCH", 7)
+    points = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float16)
+    found = kmeans_clusters(points, 5, seed=3)
+    centroids = kmeans(points.astype(np.float32), 5, seed=3)
+    distances = np.square(points[:, np.newaxis] - centroids).sum(axis=-1)
+    np.testing.assert_array_equal(found, distances.argmin(axis=1))
+    np.testing.assert_array_equal(kmeans_clusters(points, 5, seed=3), found)
+    with pytest.raises(ValueError, match="40 points for 41 centroids"):
+        kmeans_clusters(points, 41, seed=3)
