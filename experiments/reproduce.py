@@ -88,9 +88,7 @@ def _reproduce_codes(load: Any, earlier: Sequence[Mapping[str, Any]]) -> None:
 
 def main(_: list[str]) -> None:
     """Runs the suite."""
-    import collections
     import pathlib
-    import statistics
     import sys
 
     from experiments.code_suites import CODE_SUITES
@@ -98,7 +96,7 @@ def main(_: list[str]) -> None:
     from experiments.datasets import Loader
     from experiments.reporting.rows import RowsError, folders_of, read_rows
     from experiments.suite_choice import choose
-    from experiments.suite_progress import clock, run_suite
+    from experiments.suite_progress import run_suite, suite_left
     from moc_tf.training import Suite
 
     earlier = []
@@ -123,26 +121,7 @@ def main(_: list[str]) -> None:
         _SUITE.value, blocks, load, _WORKDIR.value, part=part, earlier=earlier
     )
     if _DRY_RUN.value:
-        rows = suite.finished()
-        seconds: dict[tuple, list[float]] = collections.defaultdict(list)
-        for run, row in rows.items():
-            block = suite.blocks[run.block]
-            key = (block.dataset, block.protocol, block.ranker.model)
-            for near in (key, ()):
-                seconds[near].append(row["train_seconds"])
-        left = [run for run in suite.runs if run not in rows]
-        print(f"{len(suite.runs)} runs, {len(rows)} done, {len(left)} left", end="")
-        if not rows or not left:
-            print("" if not left else "; how long they take shows after the first.")
-            return
-        total = 0.0
-        for run in left:
-            block = suite.blocks[run.block]
-            key = (block.dataset, block.protocol, block.ranker.model)
-            total += statistics.mean(seconds.get(key) or seconds[()])
-        total /= _NUM_WORKERS.value
-        print(f", about {clock(total)} of training with {_NUM_WORKERS.value} workers,")
-        print("by the runs that are done; indexers come on top.")
+        print(suite_left(suite, _NUM_WORKERS.value))
         return
     failed = run_suite(suite, _NUM_WORKERS.value)
     if failed == len(suite.runs):

@@ -1,10 +1,11 @@
 """Runs a suite before a person's eyes."""
 
+import collections
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from moc_tf.training import CodeOutcome, CodeSuite, Outcome, Suite
+from moc_tf.training import CodeOutcome, CodeSuite, Outcome, Run, Suite
 
 
 def run_suite(suite: Suite, num_workers: int) -> int:
@@ -17,26 +18,59 @@ def run_code_suite(suite: CodeSuite, num_workers: int) -> int:
     return _run(suite, num_workers, _code_line)
 
 
+def suite_left(suite: Suite, num_workers: int) -> str:
+    """A sentence on what is left of a suite, and how long it takes."""
+    rows = suite.finished()
+
+    def kind(run: Run) -> tuple[str, str, str]:
+        block = suite.blocks[run.block]
+        return block.dataset, block.protocol, block.ranker.model
+
+    took = [(kind(run), row["train_seconds"]) for run, row in rows.items()]
+    left = [kind(run) for run in suite.runs if run not in rows]
+    told = _told("runs", len(suite.runs), took, left, num_workers)
+    return f"{told} Indexers come on top." if took and left else told
+
+
 def code_suite_left(suite: CodeSuite, num_workers: int) -> str:
     """A sentence on what is left of a suite of codes, and how long it takes."""
     rows = suite.finished()
-    left = [run for run in suite.runs if run not in rows]
-    counted = f"{len(suite.runs)} rows, {len(rows)} done, {len(left)} left"
-    if not left:
-        return counted
-    if not rows:
+    took = [(run.name, row["seconds"]) for run, row in rows.items()]
+    left = {run[:1] + run[2:]: run.name for run in suite.runs if run not in rows}
+    return _told("rows", len(suite.runs), took, left.values(), num_workers)
+
+
+def _told(
+    what: str,
+    total: int,
+    took: Sequence[tuple[Any, float]],
+    left: Iterable[Any],
+    num_workers: int,
+) -> str:
+    """How much is left, and how long it takes by the mean of what is alike.
+
+    Args:
+      what: is counted.
+      total: of it.
+      took: of what is done, its kind and seconds.
+      left: kinds of what is to be done.
+      num_workers: who share that.
+    """
+    counted = f"{total} {what}, {len(took)} done, {total - len(took)} left"
+    if len(took) == total:
+        return f"{counted}."
+    if not took:
         return f"{counted}; how long they take shows after the first."
-    seconds: dict[str, list[float]] = {}
-    for run, row in rows.items():
-        seconds.setdefault(run.name, []).append(row["seconds"])
-    of_all = [value for values in seconds.values() for value in values]
-    code_sets = {(run.block, run.method, run.seed): run.name for run in left}
-    total = sum(
-        statistics.mean(seconds.get(name, of_all)) for name in code_sets.values()
+    by_kind = collections.defaultdict(list)
+    for kind, seconds in took:
+        by_kind[kind].append(seconds)
+    of_all = statistics.mean(seconds for _, seconds in took)
+    to_go = sum(
+        statistics.mean(by_kind[kind]) if kind in by_kind else of_all for kind in left
     )
     return (
-        f"{counted}, about {clock(total / num_workers)} with {num_workers} workers, "
-        "by the rows that are done."
+        f"{counted}, about {clock(to_go / num_workers)} with {num_workers} workers, by "
+        f"the {what} that are done."
     )
 
 
