@@ -37,6 +37,7 @@ def main(_: list[str]) -> None:
     from experiments import settings
     from experiments.datasets import Loader
     from experiments.suite_progress import run_suite
+    from moc_tf.ranking import interactions
     from moc_tf.training import Block, Suite, methods_named
 
     dataset, protocol = _DATASET.value, _PROTOCOL.value
@@ -45,7 +46,15 @@ def main(_: list[str]) -> None:
     chosen: dict[str, dict[str, Any]] = {model: {} for model in _MODELS.value}
     trials: dict[str, list[dict[str, Any]]] = {model: [] for model in chosen}
     for name, candidates in settings.SEARCHED.items():
-        tried = [(model, value) for model in chosen for value in candidates]
+        # A ranker without an MLP has no widths to choose.
+        models = [
+            model
+            for model in chosen
+            if name != "hidden_units" or name in interactions.options(model)
+        ]
+        if not models:
+            continue
+        tried = [(model, value) for model in models for value in candidates]
         blocks = [
             Block(
                 dataset,
@@ -66,8 +75,8 @@ def main(_: list[str]) -> None:
         if run_suite(suite, _NUM_WORKERS.value):
             raise SystemExit(1)
         rows = suite.finished()
-        print(f"\n{name:<14}" + "".join(f"{value!s:>10}" for value in candidates))
-        for model in chosen:
+        print(f"\n{name:<14}" + "".join(f"{value!s:>16}" for value in candidates))
+        for model in models:
             aucs = {}
             for index, (of, value) in enumerate(tried):
                 if of == model:
@@ -81,7 +90,7 @@ def main(_: list[str]) -> None:
                         }
                     )
             chosen[model][name] = max(aucs, key=lambda value: aucs[value])
-            print(f"{model:<14}" + "".join(f"{auc:>10.4f}" for auc in aucs.values()))
+            print(f"{model:<14}" + "".join(f"{auc:>16.4f}" for auc in aucs.values()))
         print(flush=True)
     entries = {
         model: {

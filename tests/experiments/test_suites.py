@@ -70,9 +70,11 @@ def entry(**chosen):
 
 def test_chosen_settings_are_used_and_are_settings(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "CONFIGS", tmp_path)
-    settings.keep("amazon/beauty", "rating", {"dcn_v2": entry(learning_rate=0.5)})
+    found = entry(learning_rate=0.5, hidden_units=(8, 4))
+    settings.keep("amazon/beauty", "rating", {"dcn_v2": found})
     chosen = settings.setting("amazon/beauty", "rating", "dcn_v2")
     assert chosen.ranker.learning_rate == 0.5
+    assert chosen.ranker.hidden_units == (8, 4)  # a tuple, which can be hashed
     for other in (
         ("amazon/beauty", "rating", "deepfm"),
         ("amazon/beauty", "implicit", "dcn_v2"),
@@ -217,16 +219,18 @@ def test_settings_are_searched_on_validation_data(tmp_path, monkeypatch):
         "import pathlib, sys; from absl import app;"
         "from experiments import search_settings, settings;"
         f"settings.CONFIGS = pathlib.Path({str(tmp_path)!r});"
-        "settings.SEARCHED = {'learning_rate': (1e-6, 4e-3), 'average_decay': (0.0,)};"
+        "settings.SEARCHED = {'learning_rate': (1e-6, 4e-3), 'hidden_units': ((8,),)};"
         "app.run(search_settings.main)"
     )
-    command = [sys.executable, "-c", script, "--dataset=planted", "--models=deepfm"]
+    command = [sys.executable, "-c", script, "--dataset=planted"]
+    command += ["--models=deepfm,fmfm"]
     command += [f"--workdir={tmp_path}", "--methods=none", "--num_workers=1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads((tmp_path / "planted_rating.json").read_text())
-    (entry,) = found["models"].values()
-    assert entry["chosen"] == {"learning_rate": 4e-3, "average_decay": 0.0}
+    entry = found["models"]["deepfm"]
+    assert entry["chosen"] == {"learning_rate": 4e-3, "hidden_units": [8]}
+    assert found["models"]["fmfm"]["chosen"] == {"learning_rate": 4e-3}  # has no MLP
     assert (entry["methods"], entry["seeds"]) == (["none-0"], 1)
-    low, high, again = (trial["validation_auc"] for trial in entry["trials"])
-    assert low < high == again
+    low, high, small = (trial["validation_auc"] for trial in entry["trials"])
+    assert low < min(high, small)
