@@ -1,9 +1,14 @@
 """The search for the nearest code, the one formula behind every quantizer."""
 
+import math
+
 import tensorflow as tf
 
 # Codebooks that are searched at a time: argmax runs on one core alone.
 _AT_A_TIME = 2
+# Columns of a product that are left over from whole blocks may be summed in another
+# order, so that equal codes would get unequal scores. Of this many none is left over.
+_BLOCK = 16
 
 
 def nearest_codes(latents: tf.Tensor, codebooks: tf.Tensor) -> tf.Tensor:
@@ -22,7 +27,7 @@ def nearest_codes(latents: tf.Tensor, codebooks: tf.Tensor) -> tf.Tensor:
     Raises:
       ValueError: if the latents have another N or D than the codebooks.
     """
-    num_codebooks, _, dim = codebooks.shape
+    num_codebooks, size, dim = codebooks.shape
     shape = tf.TensorShape(latents.shape)
     # Not left to the product below, which would broadcast a single latent.
     if not shape.is_compatible_with([None, num_codebooks, dim]):
@@ -31,6 +36,9 @@ def nearest_codes(latents: tf.Tensor, codebooks: tf.Tensor) -> tf.Tensor:
             f"[batch, {num_codebooks}, {dim}]. Received: {shape}."
         )
     biases = -0.5 * tf.reduce_sum(tf.square(codebooks), axis=-1)
+    if missing := -size % _BLOCK:
+        codebooks = tf.pad(codebooks, [[0, 0], [0, missing], [0, 0]])
+        biases = tf.pad(biases, [[0, 0], [0, missing]], constant_values=-math.inf)
     found: list[tf.Tensor] = []
     for n in range(num_codebooks):
         # No more at a time, since each of them holds its scores, [batch, K].
