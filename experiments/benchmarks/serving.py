@@ -57,7 +57,6 @@ def measure_export(task: Task) -> Iterator[Record]:
             if rows == shape.batch_size:
                 measured = rates(request, rows, effort)
                 yield task.record("examples_per_s", measured, **config)
-                continue
             for metric, found in zip(
                 ("p50_ms", "p99_ms"), latencies(request, effort), strict=True
             ):

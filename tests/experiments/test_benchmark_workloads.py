@@ -87,7 +87,7 @@ def test_prediction_of_a_model_and_of_its_export():
         ("p99_ms", 4),
     ]
     served = measure("ranker_predict", "deepfm, SavedModel")
-    assert len(served) == 3 * (2 * 2 + 1)
+    assert len(served) == 3 * (2 * 3 + 1)
     assert {r.config["request"] for r in served} == {
         "ids",
         "vectors, no new item",

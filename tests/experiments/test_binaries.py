@@ -173,7 +173,8 @@ def test_flags_are_read_before_tensorflow_is_loaded(module):
 
 
 def test_the_quickstart_writes_table_picture_and_results(tmp_path):
-    process = run("quickstart", "--seeds=1", "--num_codes=2,3", f"--workdir={tmp_path}")
+    small = ["--seeds=1", "--num_codes=2,3", "--num_workers=1"]
+    process = run("quickstart", *small, f"--workdir={tmp_path}")
     assert "true_factors" in process.stdout
     assert str(tmp_path / "auc_by_codes.png") in process.stdout
     assert (tmp_path / "auc_by_codes.png").read_bytes().startswith(b"\x89PNG")

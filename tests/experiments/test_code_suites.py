@@ -80,6 +80,7 @@ def reproduce(folder, *flags, check=True):
     return done
 
 
+@pytest.mark.slow
 def test_figures_share_what_they_measure_and_are_not_measured_again(tmp_path):
     few = ("--seeds=2", "--num_workers=1")
     output = reproduce(tmp_path, "--suite=figure1", *few).stdout
