@@ -22,8 +22,10 @@ _QUALITY = (
     *("logloss", "normalized_entropy", "gauc", "gauc_unweighted"),
     *("calibration", "calibration_error"),
 )
-_LATER = "information_abundance"  # which rows of earlier versions lack
-_METRICS = (*_QUALITY, _LATER, "num_parameters", "train_seconds")
+_METRICS = (
+    *_QUALITY,
+    *("information_abundance", "num_parameters", "train_seconds"),
+)
 _MISSING = "-"
 
 
@@ -54,9 +56,7 @@ def summarise(
 ) -> list[Summary]:
     """Groups results over their seeds.
 
-    A metric that is None, NaN or absent in every run of a group is left out of it; so
-    is the information abundance where one run lacks it, which one of an earlier version
-    does.
+    A metric that is None, NaN or absent in every run of a group is left out of it.
 
     Args:
       results: one flat mapping a run, as a results file has them.
@@ -220,11 +220,9 @@ def format_table(
 def _column(
     runs: Sequence[Mapping[str, Any]], metric: str, by: Sequence[str]
 ) -> list[float]:
-    """The metric of each run; empty if none has it, or, of what came later, not all."""
+    """The metric of each run; empty if no run has it."""
     present = [run[metric] for run in runs if not _is_missing(run.get(metric))]
     if present and len(present) < len(runs):
-        if metric == _LATER:
-            return []
         raise ValueError(
             f"{metric} must be in all runs of a configuration or in none. Received: "
             f"{len(present)} of {len(runs)} runs for {_describe(runs[0], by)}."

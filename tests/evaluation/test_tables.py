@@ -95,16 +95,15 @@ def test_a_metric_no_run_has_is_left_out(missing):
     assert set(moc.differences) == {"auc", "logloss"}
 
 
-def test_information_abundance_is_left_out_unless_all_runs_have_it():
+def test_information_abundance_is_summarised_and_must_be_in_all_runs():
     rows = [run("moc", seed, 0.5, information_abundance=4.0 + seed) for seed in (0, 1)]
     (moc,) = summarise(rows)
     assert moc.metrics["information_abundance"] == mean_interval([4, 5])
     assert moc.differences == {}
-    earlier = run("moc", 2, 0.5)
-    for lacking in (earlier, earlier | {"information_abundance": None}):
-        (moc,) = summarise([*rows, lacking])
-        assert "information_abundance" not in moc.metrics
-        assert moc.metrics["auc"].n == 3
+    lacking = run("moc", 2, 0.5)
+    for row in (lacking, lacking | {"information_abundance": None}):
+        with pytest.raises(ValueError, match=r"information_abundance must be in all"):
+            summarise([*rows, row])
 
 
 @pytest.mark.parametrize(

@@ -107,12 +107,14 @@ def test_information_abundance_is_shown_where_a_suite_has_it():
     assert [len(row) for row in empty.rows] == [len(empty.heads)]
 
 
-def test_a_cell_has_spectra_if_all_its_runs_have():
+def test_all_runs_of_a_cell_have_spectra_or_none():
     moc = with_spectra(runs("moc", MOC), [2, 1], [2, 2], [4, 3])
-    moc[1] |= {"information_abundance": None, "code_spectrum": None}
-    grid = make_grid("made_up", [*runs("none", NONE), *moc])
+    grid = make_grid("made_up", runs("none", NONE))
     assert grid.spectra == {}
     assert "information abundance" not in details(grid, "dcn_v2", BEAUTY).heads
+    moc[1] |= {"information_abundance": None, "code_spectrum": None}
+    with pytest.raises(ValueError, match=r"abundance must be in all.*2 of 3 runs"):
+        make_grid("made_up", moc)
 
 
 def test_a_difference_that_correction_takes_back_is_marked():
