@@ -11,9 +11,10 @@ import tensorflow as tf
 from moc_tf.array_tensor import as_tensor
 
 # Autotuning finds nothing to tune here, and its thread, which sleeps for seconds at a
-# time, would delay the end of every `fit` until it wakes.
-_OPTIONS = tf.data.Options()
-_OPTIONS.autotune.enabled = False
+# time, would delay the end of every pass until it wakes. A data set inside a `flat_map`
+# does not hand this on.
+FIXED_PIPELINE = tf.data.Options()
+FIXED_PIPELINE.autotune.enabled = False
 
 
 def make_batches(
@@ -76,7 +77,7 @@ def make_batches(
 
         return tf.data.Dataset.range(count).map(batch)
 
-    batches = pass_number(first_pass).flat_map(one_pass).with_options(_OPTIONS)
+    batches = pass_number(first_pass).flat_map(one_pass).with_options(FIXED_PIPELINE)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from moc_tf.data.pipeline import pass_number
+from moc_tf.data.pipeline import FIXED_PIPELINE, pass_number
 
 
 def hide_values(
@@ -57,6 +57,6 @@ def hide_values(
 
         return batches.enumerate().map(hide)
 
-    hidden = pass_number(first_pass).flat_map(one_pass)
+    hidden = pass_number(first_pass).flat_map(one_pass).with_options(FIXED_PIPELINE)
     cardinality = tf.data.experimental.assert_cardinality(batches.cardinality())
     return hidden.apply(cardinality).prefetch(4)
