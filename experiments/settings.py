@@ -4,8 +4,8 @@ Those of a ranker on an Amazon data set come from `configs/<dataset>_<protocol>.
 which `experiments.search_settings` wrote: chosen by validation AUC, with the same
 candidates for every ranker. A ranker without an entry there has the defaults.
 
-Three were chosen before, by validation AUC on Beauty. `average_decay`: each of the seven
-rankers has its best mean over four methods at 0.9975, among 0, 0.99 and 0.9975.
+Three were chosen before, by validation AUC on Beauty. `average_decay`: each of the
+seven rankers has its best mean over four methods at 0.9975, among 0, 0.99 and 0.9975.
 `patience`: average weights have a validation AUC that rises, and then falls; in all of
 46 runs of that search, a patience of 2 kept the epoch that 1 keeps, an epoch earlier.
 `hidden_share`, of DCNv2, mean of two seeds:

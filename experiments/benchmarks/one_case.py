@@ -15,13 +15,18 @@ _CASE = flags.DEFINE_string("case", None, "Its name.", required=True)
 _SCALE = flags.DEFINE_enum("scale", "full", list(SCALES), "Sizes.")
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Of each figure.", lower_bound=3)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of real data, if any.")
+_PROFILE = flags.DEFINE_string(
+    "profile", None, "File for the shares of operations; the records say nothing then."
+)
 
 
 def main(_: list[str]) -> None:
     """Measures and prints."""
+    import contextlib
     import dataclasses
     import importlib
     import sys
+    from pathlib import Path
 
     from experiments.benchmarks.cases import Task, find_case
     from experiments.benchmarks.records import read_records
@@ -35,8 +40,14 @@ def main(_: list[str]) -> None:
     measure = getattr(
         importlib.import_module(f"experiments.benchmarks.{module}"), function
     )
-    for record in measure(Task(case, scale, earlier, _DATA_DIR.value)):
-        print(record.line(), flush=True)
+    watched: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if _PROFILE.value:
+        from experiments.benchmarks.op_profile import profiled
+
+        watched = profiled(Path(_PROFILE.value))
+    with watched:
+        for record in measure(Task(case, scale, earlier, _DATA_DIR.value)):
+            print(record.line(), flush=True)
 
 
 if __name__ == "__main__":

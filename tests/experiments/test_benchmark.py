@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.benchmarks import cases, shapes, synthetic_data
+from experiments.benchmarks import cases, session, shapes, synthetic_data
 from experiments.benchmarks.measuring import latencies, rates, seconds
 from experiments.benchmarks.records import Record, read_record, read_records
 from experiments.benchmarks.running import Failure, measured_environment, run_kit
@@ -164,3 +164,42 @@ def test_the_data_are_those_of_the_peers():
     same = theirs.TOKENIZER
     assert shape.train_flops(shape.hidden_units, 1) == same.train_flops
     assert shape.encode_flops(shape.hidden_units, 1) == same.encode_flops
+
+
+def measured_with(attempts, monkeypatch):
+    """What `session.measure` makes of a case's attempts, and how many it asked for."""
+    asked = []
+
+    def run_case(case, options, earlier):
+        asked.append(case.name)
+        return iter(attempts[len(asked) - 1])
+
+    monkeypatch.setattr(session, "run_case", run_case)
+    case = cases.Case("start_up", "imports", "start_up:measure_imports")
+    records, failures = session.measure([case], [], None, lambda line: None)
+    return records, failures, len(asked)
+
+
+def test_a_void_figure_is_measured_again_and_the_last_attempt_counts(monkeypatch):
+    attempts = [
+        [record(value=1.0, other_cpu=0.2)],
+        [record(value=2.0, other_cpu=0.01)],
+        [record(value=3.0, other_cpu=0.0)],
+    ]
+    records, _, asked = measured_with(attempts, monkeypatch)
+    assert [record.value for record in records] == [2.0]
+    assert asked == 2
+
+
+def test_what_stays_void_is_reported_as_void(monkeypatch):
+    attempts = [[record(value=value, other_cpu=0.2)] for value in (1.0, 2.0, 3.0)]
+    records, _, asked = measured_with(attempts, monkeypatch)
+    assert [record.value for record in records] == [3.0]
+    assert records[0].is_void
+    assert asked == session.ATTEMPTS == 3
+
+
+def test_a_case_that_fails_is_not_tried_again(monkeypatch):
+    attempts = [[Failure("start_up", "imports", "It ended.")]]
+    records, failures, asked = measured_with(attempts, monkeypatch)
+    assert (records, len(failures), asked) == ([], 1, 1)
