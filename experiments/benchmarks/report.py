@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.comparison import Row, compare
+from experiments.benchmarks.extrapolation import extrapolation
 from experiments.benchmarks.joining import Results, join
 from experiments.benchmarks.records import Record, read_records
 from experiments.benchmarks.running import Failure
@@ -73,6 +74,8 @@ def report(
         f"Not measured: {failure.workload}, {failure.name}: {failure.reason}"
         for failure in failures
     ]
+    if text := extrapolation(records):
+        parts.append(text)
     return "\n\n".join(parts) + "\n"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from experiments.benchmarks import cases, report, targets
 from experiments.benchmarks.comparison import compare
+from experiments.benchmarks.extrapolation import extrapolation, growth_exponent
 from experiments.benchmarks.growth_plot import plot_growth
 from experiments.benchmarks.joining import Results, join
 from experiments.benchmarks.peers import candidates
@@ -350,3 +351,55 @@ def test_growth_has_a_picture_whose_bytes_follow_from_its_figures(tmp_path):
     assert (tmp_path / "two.png").read_bytes() != one
     with pytest.raises(ValueError, match="needs records"):
         plot_growth([], tmp_path / "one.png")
+
+
+def grown(axis, what, size, value, other_cpu=0.0):
+    config = {"case": axis, "size": size, "what": what}
+    return record(
+        workload="growth",
+        metric="seconds",
+        value=value,
+        config=config,
+        other_cpu=other_cpu,
+    )
+
+
+GROWTH = [
+    grown("items", "encode", 1_000, 0.5),
+    grown("items", "encode", 100_000, 3.6),
+    grown("items", "encode", 1_000_000, 36.0),
+    grown("items", "an epoch of fit", 100_000, 9.0),
+    grown("items", "an epoch of fit", 1_000_000, 90.0),
+    grown("vocabulary", "a row of dcn_v2", 100_000, 10.0),
+    grown("vocabulary", "a row of dcn_v2", 4_000_000, 11.0),
+]
+
+
+def test_growth_is_carried_on_to_100_million_items():
+    text = extrapolation(GROWTH)
+    assert "to the power of 1.00" in text
+    # 36 microseconds an item, times 1e8, are 3,600 s.
+    assert "36.0 microseconds an item, 100,000,000 are encoded in 1.0 hours" in text
+    assert "An epoch over all of them would take 2.5 hours" in text
+    assert "forty epochs over a million at random take 1.0 hours" in text
+    assert "costs 1.10 times as much at 4,000,000 users as at 100,000" in text
+    # 1e8 rows of 16 numbers of 4 bytes; 7 codes of 4 bytes.
+    assert "is 6.4 GB, 19.2 GB with its moments; their 7 codes are 2.8 GB" in text
+    # 768 x 512 + 512 x 7 x 32 + 7 x 256 x 32 multiply-adds; 775 x 4 bytes.
+    assert "costs 1.13 MFLOP to encode and 3,100 bytes" in text
+
+
+def test_the_growth_between_the_two_largest_sizes_counts():
+    assert growth_exponent([(1, 5.0), (10, 1.0), (1_000, 100.0)]) == pytest.approx(1)
+    assert growth_exponent([(10, 2.0), (100, 2.0)]) == pytest.approx(0)
+
+
+def test_without_all_figures_of_growth_nothing_is_carried_on():
+    assert extrapolation(GROWTH[:-1]) == ""
+    void = grown("vocabulary", "a row of dcn_v2", 4_000_000, 11.0, other_cpu=0.5)
+    assert extrapolation([*GROWTH[:-1], void]) == ""
+
+
+def test_the_report_ends_with_what_is_carried_on():
+    assert extrapolation(GROWTH) in report.report([ours(), *GROWTH], [], MACHINE)
+    assert "100 million" not in report.report([ours()], [], MACHINE)
