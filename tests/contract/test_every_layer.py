@@ -276,6 +276,7 @@ def compare_one_and_two_replicas(examples):
     print(f"agreed: {len(examples)}")
 
 
+@pytest.mark.slow
 def test_two_replicas_step_as_one(replica_examples):
     done = subprocess.run(
         [sys.executable, __file__],

@@ -190,6 +190,7 @@ def test_all_programs_are_asked_for_help():
     assert "--scale" in start_up._output_of(["-m", "experiments.benchmark", "--help"])
 
 
+@pytest.mark.slow
 def test_a_case_in_processes_of_their_own_from_flags_to_table(tmp_path):
     out = tmp_path / "out" / "figures.jsonl"
     command = [sys.executable, "-m", "experiments.benchmark", "--scale=tiny"]

@@ -188,6 +188,7 @@ def test_the_binaries_offer_every_indexing_method(binary):
     assert [name for name in names if name not in shown] == []
 
 
+@pytest.mark.slow
 def test_options_of_a_method_are_named(release, tmp_path):
     vectors = release / "item_embeddings_Beauty.npz"
     options = ["--method=rq_vae", "--num_codes=2", "--codebook_size=8", "--epochs=1"]

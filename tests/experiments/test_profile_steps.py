@@ -64,6 +64,7 @@ def test_the_table_has_a_row_a_case():
     assert lines[3] == "| train | b | 100% | 0% |"
 
 
+@pytest.mark.slow
 def test_the_binary_profiles_a_case(tmp_path):
     out = tmp_path / "profiles.md"
     done = subprocess.run(

@@ -10,7 +10,7 @@ def random_vectors(rows, dims):
     return np.random.default_rng(0).normal(size=(rows, dims)).astype(np.float32)
 
 
-@pytest.mark.parametrize("dims", [384, 16_384])
+@pytest.mark.parametrize("dims", [384, pytest.param(16_384, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", ["moc", "rq_vae"])
 def test_vectors_may_be_as_wide_as_an_llm_makes_them(method, dims):
     kinds = np.random.default_rng(1).integers(4, size=64)

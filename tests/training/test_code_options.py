@@ -111,6 +111,7 @@ def make(data, planted, tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_a_comparison_starts_the_tables_from_the_indexer_of_the_codes(make, tmp_path):
     methods = [Method("none", 0), Method("moc", 2), Method("moc", 2, "shuffled")]
     variants = [progress.result["variant"] for progress in make(methods).run()]

@@ -111,6 +111,7 @@ def assert_recorded(row, matrix):
     assert row["code_spectrum"] == [float(f"{s:.6g}") for s in row["code_spectrum"]]
 
 
+@pytest.mark.slow
 def test_a_run_records_the_spectrum_of_its_trained_tables(make, tmp_path):
     methods = [
         *(Method("none", 0), Method("id_me", 2)),
@@ -149,6 +150,7 @@ def test_tables_that_are_all_zero_have_no_abundance(make, monkeypatch):
     assert progress.result["code_spectrum"] == [0, 0]
 
 
+@pytest.mark.slow
 def test_it_is_summarised_over_seeds(make):
     rows = [p.result for p in make([Method("random", 2)], seeds=(3, 4)).run()]
     found = [information_abundance(row["code_spectrum"]) for row in rows]

@@ -147,6 +147,7 @@ def test_a_method_that_has_two_names_is_measured_once(data, planted, fits, tmp_p
     assert vq["mean_nmi"] is None
 
 
+@pytest.mark.slow
 def test_two_processes_measure_what_one_does(make, tmp_path):
     alone = make("alone", PQ, KMEANS, seeds=(0,))
     list(alone.run())

@@ -121,6 +121,7 @@ def test_codes_come_with_their_indexer_and_provenance(make, data, planted, tmp_p
     assert manifest["versions"]["moc_tf"]
 
 
+@pytest.mark.slow
 def test_controls_without_codes_have_as_many_fields(data, planted, tmp_path):
     controls = [Method("none", 0), Method("id_me", 2), Method("adaptor", 2)]
     ranker = RankerConfig(
@@ -192,6 +193,7 @@ def test_damaged_codes_are_made_again(make, tmp_path):
     np.testing.assert_array_equal(CodeTable.load(folder).codes, table.codes)
 
 
+@pytest.mark.slow
 def test_codes_of_other_vectors_are_made_anew_and_the_old_ones_stay(
     make, planted, tmp_path
 ):
@@ -203,6 +205,7 @@ def test_codes_of_other_vectors_are_made_anew_and_the_old_ones_stay(
     assert len({table.manifest["vectors_sha256"] for table in tables}) == 2
 
 
+@pytest.mark.slow
 def test_another_given_table_is_another_run(make, data, planted, tmp_path):
     list(make([Method("true_factors", 6)], seeds=[0]).run())
     other = Comparison(
@@ -235,6 +238,7 @@ def test_an_item_without_a_vector_is_named(make, planted):
         make(vectors=vectors)
 
 
+@pytest.mark.slow
 def test_a_diversity_weight_is_for_several_codes_alone(data, planted, tmp_path):
     options = {"codebook_size": 16, "hidden_units": (16,), "epochs": 1}
     comparison = Comparison(

@@ -201,6 +201,7 @@ def alone(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_replicas_train_as_one_also_after_an_interruption(alone, tmp_path):
     finish(start("devices", tmp_path))
     assert_same_training(alone, tmp_path / "mirrored")

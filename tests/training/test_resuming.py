@@ -180,6 +180,7 @@ def compare(lab, workdir):
     )
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_and_logs_each_epoch_once(lab, tmp_path, monkeypatch):
     result, logs, run = compare(lab, tmp_path / "unbroken")
     assert [entry["epoch"] for entry in logs] == list(range(EPOCHS))

@@ -46,6 +46,7 @@ def rows(suite, name="results"):
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_a_run_that_two_suites_share_is_done_once(make, tmp_path):
     first = make("first", NONE, MOC)
     outcomes = list(first.run())
@@ -77,6 +78,7 @@ def test_a_run_that_two_suites_share_is_done_once(make, tmp_path):
     assert not list(tmp_path.glob("runs/*/*/*/*/checkpoint"))
 
 
+@pytest.mark.slow
 def test_variants_are_made_with_their_options(make, tmp_path):
     list(make("variants", MOC, Method("moc", 2, "diverse"), seeds=(0,)).run())
     weights = [
@@ -86,6 +88,7 @@ def test_variants_are_made_with_their_options(make, tmp_path):
     assert sorted(weights) == [0.0, 1.0]
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(make, tmp_path):
     methods = (NONE, Method("me", 2), MOC)
     alone = make("alone", *methods, seeds=(0,))
@@ -202,6 +205,7 @@ class LoadEither(Load):
         return self.data if protocol == "rating" else self.implicit, self.vectors
 
 
+@pytest.mark.slow
 def test_a_data_set_is_finished_before_the_next(data, planted, tmp_path):
     implicit = prepare_ranking_data(
         planted.interactions, planted.catalogue, "implicit", "planted"
