@@ -11,7 +11,7 @@ from moc_tf.cores import num_threads
 
 # Every call of the graph has this many rows, so that a vector's codes cannot depend on
 # how many others it is encoded with: matrix kernels differ by size, in the last bit.
-# Half as many rows take two thirds of the time, and a row of twice as many no less.
+# Fewer rows leave threads waiting for one another, and one new item needs all of them.
 CHUNK = 2048
 
 

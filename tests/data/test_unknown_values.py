@@ -30,6 +30,11 @@ def test_the_stated_share_of_ids_is_hidden_each_field_for_itself(batches):
     assert (users & items).mean() == pytest.approx(0.25**2, abs=0.01)
 
 
+def test_no_thread_delays_the_end_of_a_pass(batches):
+    hidden = hide_values(batches, ["user"], 0.25, seed=0)
+    assert hidden.options().autotune.enabled is False
+
+
 def test_everything_else_stays(batches):
     seen, whole = read(hide_values(batches, ["user"], 0.5, seed=0)), read(batches)
     np.testing.assert_array_equal(seen["item"], whole["item"])

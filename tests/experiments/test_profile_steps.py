@@ -3,7 +3,9 @@ import sys
 
 import pytest
 import tensorflow as tf
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
+from experiments.benchmarks import op_profile
 from experiments.benchmarks.op_profile import (
     ELEMENTWISE,
     kind_of,
@@ -49,6 +51,23 @@ def test_a_trace_counts_each_operation_that_was_run(tmp_path):
     calls = {share.kind: share.calls for share in read_shares(tmp_path / "shares.json")}
     assert calls["matrix products"] == 15
     assert calls["argmax"] == 3
+
+
+def test_what_an_operation_calls_is_not_its_own_time(tmp_path):
+    space = xplane_pb2.XSpace()
+    plane = space.planes.add(name="/host:CPU")
+    for key, name in enumerate(["outer:While", "inner:MatMul", "waits"]):
+        plane.event_metadata[key].name = name
+    line = plane.lines.add(name="tf_Compute/1")
+    second = 10**12  # picoseconds
+    for key, start, length in ((0, 0, 10), (1, 2, 3), (1, 6, 1), (2, 10, 5)):
+        line.events.add(
+            metadata_id=key, offset_ps=start * second, duration_ps=length * second
+        )
+    (tmp_path / "trace").write_bytes(space.SerializeToString())
+    seconds, calls = op_profile._totals(tmp_path / "trace")
+    assert seconds == pytest.approx({"While": 6.0, "MatMul": 4.0})
+    assert calls == {"While": 1, "MatMul": 2}
 
 
 def test_the_table_has_a_row_a_case():
