@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from moc_tf.data.pipeline import make_batches
+from moc_tf.data.pipeline import fixed, make_batches
 from moc_tf.fit_checkpoint import FitCheckpoint
 from moc_tf.fused_adam import FusedAdam
 from moc_tf.indexing.autoencoder import CodeAutoencoder
@@ -93,7 +93,8 @@ class AutoencoderIndexer(Indexer):
         Args:
           vectors: float array [items, X], possibly memory-mapped, of which each epoch
             has its own random order; or a `tf.data.Dataset` of such batches, gone
-            through once before training for its mean, scale and a sample.
+            through once before training for its mean, scale and a sample; see
+            `moc_tf.data.pipeline.fixed` for how it is run.
           verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
           callbacks: Keras callbacks; the logs hold every loss term, and the figures of
             `CodebookHealth`, which watches every fit. Without a strategy they see one
@@ -197,8 +198,9 @@ class AutoencoderIndexer(Indexer):
         config = model.config
         upkeep = CodebookUpkeep(statistics.sample, config.epochs, config.seed)
         health = CodebookHealth(sample=statistics.sample)
-        batches = vectors
-        if not isinstance(vectors, tf.data.Dataset):
+        if isinstance(vectors, tf.data.Dataset):
+            batches = fixed(vectors)
+        else:
             batches = _array_batches(vectors, config, progress.epochs_done)
         for warming, end in ((True, config.warmup_epochs), (False, config.epochs)):
             if progress.epochs_done >= end:

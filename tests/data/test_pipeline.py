@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moc_tf.data.pipeline import make_batches
+from moc_tf.data.pipeline import fixed, make_batches
 
 NUMBERS = {"x": np.arange(50), "square": np.arange(50) ** 2}
 LOG = {
@@ -34,6 +34,20 @@ def nodes_of(dataset):
             yield from inner.node_def
     for source in dataset._inputs():
         yield from nodes_of(source)
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"), [(None, False), (True, True), (False, False)]
+)
+def test_a_pipeline_is_tuned_only_if_it_asks_for_that(asked, got):
+    options = tf.data.Options()
+    if asked is not None:
+        options.autotune.enabled = asked
+    options.deterministic = False
+    run = fixed(tf.data.Dataset.range(3).with_options(options))
+    assert run.options().autotune.enabled is got
+    assert run.options().deterministic is False
+    assert batches_of(run) == [0, 1, 2]
 
 
 def test_without_a_seed_the_order_is_kept():

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from moc_tf._artefact import read_artefact
 from moc_tf.indexing import NotFittedError, make_indexer
+from moc_tf.indexing.autoencoder import CodeAutoencoder
 
 TERMS = {"loss", "reconstruction", "codebook", "commitment"}
 TERMS |= {"usage", "perplexity", "dead_codes", "largest_code_norm"}
@@ -93,6 +94,20 @@ def test_a_data_set_need_not_know_its_length(fit, vectors, tmp_path):
         saved_arrays(unsure.indexer, tmp_path / "unsure"),
         saved_arrays(known.indexer, tmp_path / "known"),
     )
+
+
+def test_no_input_waits_for_the_thread_that_tunes_it(fit, vectors, monkeypatch):
+    given = []
+    train = CodeAutoencoder.fit
+
+    def watched(self, batches, **options):
+        given.append(batches.options().autotune.enabled)
+        return train(self, batches, **options)
+
+    monkeypatch.setattr(CodeAutoencoder, "fit", watched)
+    fit(vectors, epochs=1)
+    fit(tf.data.Dataset.from_tensor_slices(vectors).batch(64), epochs=1)
+    assert given == [False, False]
 
 
 def test_fitting_again_starts_anew(fit, vectors, tmp_path):
