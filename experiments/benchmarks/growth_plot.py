@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from experiments.benchmarks.records import Record
 from moc_tf.evaluation.figure_file import (
@@ -12,6 +13,9 @@ from moc_tf.evaluation.figure_file import (
     figure_file,
     open_frame,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _UNITS = {"seconds": "seconds", "us": "microseconds"}
 _LABELS = {
@@ -66,9 +70,31 @@ def plot_growth(records: Sequence[Record], path: str | os.PathLike[str]) -> None
                     linestyle=":",
                     linewidth=1,
                 )
-            panel.set_xscale("log")
-            panel.set_yscale("log")
+            _set_scales(panel, sorted({int(r.config["size"]) for r in here}))
             panel.set_xlabel(_LABELS[axis], fontsize=9)
             panel.set_ylabel(_UNITS[here[0].metric], fontsize=9)
             panel.legend(fontsize=7, frameon=False)
             open_frame(panel)
+        figure.supxlabel("dotted: growth in proportion to the size", fontsize=9)
+
+
+def _set_scales(panel: "Axes", sizes: Sequence[int]) -> None:
+    """Logarithmic scales, with the sizes themselves below."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_xticks(sizes, labels=[_short(size) for size in sizes], fontsize=8)
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.tick_params(axis="y", labelsize=8)
+
+
+def _short(size: int) -> str:
+    """A number of at most four characters or so: "12k", "1M"."""
+    for unit, letter in ((10**6, "M"), (10**3, "k")):
+        if size >= 10_000 and size >= unit:
+            return f"{size / unit:.0f}{letter}"
+    return str(size)

@@ -51,7 +51,7 @@ def p_text(contrast: Contrast | None) -> str:
     if contrast is None or contrast.verdict == "untested":
         return ""
     raw = contrast.differences["auc"].p_value
-    return f"p {_p(raw)}, adjusted {_p(contrast.adjusted_p_value)}"
+    return f"p {p_value_text(raw)}, adjusted {p_value_text(contrast.adjusted_p_value)}"
 
 
 def value_text(value: object) -> str:
@@ -61,5 +61,6 @@ def value_text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _p(value: float) -> str:
+def p_value_text(value: float) -> str:
+    """A p-value, such as "0.031"."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

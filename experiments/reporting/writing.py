@@ -4,7 +4,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from experiments.claims import CLAIMS
+from experiments.reporting import claim_section
 from experiments.reporting.cells_csv import cells_csv, code_cells_csv, rows_csv
+from experiments.reporting.claim_tests import judge_claims
 from experiments.reporting.code_grid import code_suite_of, make_code_grid
 from experiments.reporting.code_layouts import LAYOUTS
 from experiments.reporting.code_section import code_tables, draw_code_pictures
@@ -14,8 +17,8 @@ from experiments.reporting.latex import latex
 from experiments.reporting.legend import CODE_METRICS, METRICS, TITLES
 from experiments.reporting.markdown import glossary, markdown
 from experiments.reporting.page import Section, page
-from experiments.reporting.pictures import Picture, draw_pictures
-from experiments.reporting.rows import folders_of, is_of_ranker, read_rows
+from experiments.reporting.pictures import SUFFIXES, Picture, draw_pictures
+from experiments.reporting.rows import Row, folders_of, is_of_ranker, read_rows
 from experiments.reporting.tables import Table, all_tables, plain_table
 
 PAGE = "report.html"
@@ -28,8 +31,9 @@ def write_report(
 ) -> Iterator[str]:
     """Writes the report of all folders of `results`, telling of each when it is done.
 
-    In `out/<folder>`: report.md, report.tex, cells.csv and pictures/; in `out`, last
-    of all, report.html, which shows everything. Equal rows give equal bytes.
+    In `out/<folder>`: report.md, report.tex, cells.csv and pictures/; the same in
+    `out/claims`, if there is a suite that decides one; in `out`, last of all,
+    report.html, which shows everything. Equal rows give equal bytes.
 
     Args:
       results: holds <folder>/results.jsonl.
@@ -46,6 +50,7 @@ def write_report(
     folders = folders_of(results)
     known = [folder for name in SUITES for folder in folders if folder.name == name]
     sections, grids = [], []
+    of_suites: dict[str, list[Row]] = {}
     for folder in [*known, *(folder for folder in folders if folder not in known)]:
         name = folder.name
         rows = read_rows(folder / "results.jsonl")
@@ -76,6 +81,7 @@ def write_report(
             else make_grid(name, rows)
         )
         grids.append(grid)
+        of_suites[name] = rows
         section = Section(
             name,
             TITLES.get(name, name),
@@ -86,6 +92,10 @@ def write_report(
         sections.append(section)
         _write_tables(target, section, cells_csv(grid))
         yield f"{name}: {grid.completeness}"
+    if any(claim.suite in of_suites for claim in CLAIMS):
+        claims = _write_claims(out / claim_section.NAME, of_suites, expected)
+        sections.insert(0, claims)
+        yield f"{claim_section.NAME}: {claims.status.partition('.')[0]}."
     summary = _summary(grids)
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / PAGE, page(sections, summary))
@@ -98,6 +108,30 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8", newline="\n")
     os.replace(partial, path)
+
+
+def _write_claims(
+    folder: Path,
+    rows: Mapping[str, Sequence[Row]],
+    expected: Callable[[str], Sequence[Cell]],
+) -> Section:
+    """What the suites' rows say of the claims."""
+    findings = judge_claims(CLAIMS, rows, expected)
+    pictures = []
+    if claim_section.can_plot(findings):
+        picture = Picture("Differences that decide claims", folder / "pictures/claims")
+        for suffix in SUFFIXES:
+            claim_section.plot_claims(findings, picture.path.with_suffix(suffix))
+        pictures.append(picture)
+    section = Section(
+        claim_section.NAME,
+        TITLES[claim_section.NAME],
+        claim_section.claims_status(findings),
+        _texts(pictures),
+        [claim_section.claim_table(findings)],
+    )
+    _write_tables(folder, section, rows_csv(claim_section.claim_rows(findings)))
+    return section
 
 
 def _texts(pictures: Sequence[Picture]) -> list[tuple[str, str]]:

@@ -1,0 +1,250 @@
+"""Claims and their verdicts, by rows whose differences are known by hand."""
+
+import dataclasses
+
+import pytest
+from matplotlib.figure import Figure
+
+from experiments.claims import CLAIMS, OURS, PAPER, REVIEWERS, Claim, Side
+from experiments.reporting import claim_section
+from experiments.reporting.claim_tests import (
+    ALIKE,
+    DOES_NOT,
+    HOLDS,
+    LESS,
+    MORE,
+    UNDECIDED,
+    UNMEASURED,
+    judge_claims,
+)
+from experiments.reporting.expected import SUITES, expected_cells
+from experiments.reporting.grid import Cell, Configuration, Setting
+from experiments.reporting.writing import write_report
+from tests.experiments.report_rows import MOC, NONE, RANDOM, runs, small_suite, write
+
+MOC_7, NONE_0, RANDOM_7 = Side("moc", 7), Side("none", 0), Side("random", 7)
+HELPS = Claim("Codes help.", PAPER, "table1", MOC_7, NONE_0)
+TOYS = {"dataset": "amazon/toys", "data_sha256": "x"}
+
+
+def cells(*names):
+    """The cells of two data sets, of which one is nowhere measured."""
+
+    def of(suite):
+        return [
+            Cell(Setting(dataset, "rating"), "dcn_v2", Configuration(*name, ""))
+            for dataset in ("amazon/beauty", "amazon/toys", "amazon/games")
+            for name in names
+        ]
+
+    return of
+
+
+EXPECTED = cells(
+    ("none", 0, "none"), ("moc", 7, "self_gating"), ("random", 7, "self_gating")
+)
+
+
+def judge(rows, *claims):
+    return judge_claims(claims or (HELPS,), {"table1": rows}, EXPECTED)
+
+
+def shifted(aucs, *by):
+    return {seed: auc + d for (seed, auc), d in zip(aucs.items(), by, strict=True)}
+
+
+def compared(*by):
+    """The only finding where codes add `by` to each seed's AUC."""
+    moc = shifted(NONE, *by)
+    return judge([*runs("none", NONE), *runs("moc", moc)])[0]
+
+
+def test_a_difference_is_averaged_over_data_sets_before_seeds_are_compared():
+    rows = [
+        *runs("none", NONE),
+        *runs("moc", shifted(NONE, 0.02, 0.04, 0.06)),
+        *runs("none", NONE, **TOYS),
+        *runs("moc", shifted(NONE, 0.04, 0.02, -0.09), **TOYS),
+    ]
+    (finding,) = judge(rows)
+    # .03, .03 and -.015: mean .015, standard deviation .02598, t 1.
+    assert finding.difference.mean == pytest.approx(0.015)
+    assert finding.difference.n == 3
+    assert finding.difference.p_value == pytest.approx(0.4226, abs=1e-4)
+    assert finding.difference.high == pytest.approx(0.015 + 4.3027 * 0.015, abs=1e-5)
+    # In the other data set the mean is -.01.
+    assert (finding.num_places, finding.num_wanted, finding.num_higher) == (2, 3, 1)
+    assert not finding.is_complete
+
+
+def test_seeds_that_a_data_set_lacks_do_not_count():
+    rows = [
+        *runs("none", NONE),
+        *runs("moc", shifted(NONE, 0.02, 0.04, 0.9)),
+        *runs("none", {0: 0.5, 1: 0.5}, **TOYS),
+        *runs("moc", {0: 0.52, 1: 0.54}, **TOYS),
+    ]
+    (finding,) = judge(rows)
+    assert finding.difference.n == 2
+    assert finding.difference.mean == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize(
+    ("by", "verdict", "open_verdict"),
+    [
+        ((0.030, 0.031, 0.032), HOLDS, MORE),
+        ((-0.030, -0.031, -0.032), DOES_NOT, LESS),
+        ((0.0001, -0.0001, 0.0003), DOES_NOT, ALIKE),
+        ((0.01, -0.01, 0.02), UNDECIDED, UNDECIDED),
+        ((-0.01, -0.02, -0.0105), DOES_NOT, UNDECIDED),
+    ],
+)
+def test_verdicts(by, verdict, open_verdict):
+    finding = compared(*by)
+    assert finding.verdict == verdict
+    asked = dataclasses.replace(finding.claim, is_open=True)
+    assert dataclasses.replace(finding, claim=asked).verdict == open_verdict
+
+
+def test_other_metrics_have_no_difference_too_small_to_matter():
+    claim = dataclasses.replace(HELPS, metric="logloss")
+    less, more = (
+        compared(*by) for by in ((-0.01, -0.02, -0.0105), (1e-4, -1e-4, 3e-4))
+    )
+    assert dataclasses.replace(less, claim=claim).verdict == UNDECIDED
+    assert dataclasses.replace(more, claim=claim).verdict == UNDECIDED
+    assert dataclasses.replace(compared(-1.0, -1.1, -1.2), claim=claim).verdict == (
+        DOES_NOT
+    )
+
+
+def test_p_values_are_adjusted_over_all_claims_that_were_tested():
+    claims = (
+        HELPS,  # p .00035
+        dataclasses.replace(HELPS, one=RANDOM_7),  # p .880
+        dataclasses.replace(HELPS, one=Side("me", 7)),  # not there
+    )
+    rows = [*runs("none", NONE), *runs("moc", MOC), *runs("random", RANDOM)]
+    first, second, third = judge(rows, *claims)
+    assert first.adjusted_p_value == pytest.approx(2 * first.difference.p_value)
+    assert second.adjusted_p_value == pytest.approx(second.difference.p_value)
+    assert (first.verdict, second.verdict) == (HOLDS, UNDECIDED)
+    assert third.difference is None
+    assert third.verdict == UNMEASURED
+    assert (third.num_places, third.num_wanted) == (0, 0)
+
+
+def test_one_seed_is_no_test():
+    rows = [*runs("none", {0: 0.5}), *runs("moc", {0: 0.6})]
+    (finding,) = judge(rows)
+    assert finding.difference.mean == pytest.approx(0.1)
+    assert finding.verdict == UNMEASURED
+
+
+def test_a_claim_may_be_of_two_differences():
+    claim = dataclasses.replace(HELPS, beyond=(RANDOM_7, NONE_0))
+    (finding,) = judge(small_suite(), claim)
+    # MOC - RANDOM: .020, .042, .028. Toys has no random.
+    assert finding.num_places == 1
+    assert finding.difference.mean == pytest.approx(0.03)
+    assert claim.formula == "(moc 7 - none) - (random 7 - none)"
+
+
+def test_rows_of_the_validation_part_are_not_read():
+    rows = [*runs("none", NONE), *runs("moc", MOC, split="validation")]
+    assert judge(rows)[0].difference is None
+
+
+def test_variants_and_fusions_are_told_apart():
+    rows = [
+        *runs("moc", NONE),
+        *runs("moc", MOC, fusion="none"),
+        *runs("moc", RANDOM, variant="diverse"),
+    ]
+    unfused = Side("moc", 7, fusion="none")
+    diverse = Side("moc", 7, "diverse")
+    fusion, variant = judge(
+        rows,
+        dataclasses.replace(HELPS, one=unfused, other=MOC_7),
+        dataclasses.replace(HELPS, one=diverse, other=MOC_7),
+    )
+    assert fusion.difference.mean == pytest.approx(0.031)
+    assert variant.difference.mean == pytest.approx(0.001)
+    assert fusion.claim.formula == "moc 7 fusion none - moc 7"
+    assert variant.claim.formula == "moc 7 diverse - moc 7"
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.formula)
+def test_each_claim_is_decided_by_runs_of_its_suite(claim):
+    assert claim.suite in SUITES
+    assert claim.source in (PAPER, REVIEWERS, OURS)
+    places = {(c.setting, c.model) for c in expected_cells(claim.suite)}
+    (finding,) = judge_claims([claim], {}, expected_cells)
+    assert finding.num_wanted == len(places)
+
+
+def test_no_claim_is_made_twice():
+    assert len({claim.text for claim in CLAIMS}) == len(CLAIMS)
+    assert len({(c.formula, c.metric, c.suite) for c in CLAIMS}) == len(CLAIMS)
+
+
+def test_the_table_has_a_row_a_claim():
+    findings = judge(
+        small_suite(), HELPS, dataclasses.replace(HELPS, one=Side("me", 7))
+    )
+    table = claim_section.claim_table(findings)
+    first, second = ([entry.text for entry in row] for row in table.rows)
+    # Beauty adds .030, .032, .031, toys nothing.
+    assert first[4:] == [
+        *("2 of 3", "+0.0155 ± 0.0012", "1 of 2", "< 0.001, < 0.001"),
+        "holds (so far)",
+    ]
+    assert second[4:] == ["0 of 0", "-", "-", "-", UNMEASURED]
+    assert table.rows[0][0].note == "moc 7 - none"
+    status = claim_section.claims_status(findings)
+    assert status.startswith("0 of 2 claims are measured in full.")
+    row, missing = claim_section.claim_rows(findings)
+    assert row["seeds"] == 3
+    assert row["mean"] == pytest.approx(0.0155)
+    assert missing["mean"] is None
+
+
+def test_the_picture_has_what_was_measured_of_auc(tmp_path, monkeypatch):
+    made = []
+    start = Figure.subplots
+
+    def watched(self, *args, **options):
+        made.append(start(self, *args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(Figure, "subplots", watched)
+    claims = (
+        HELPS,
+        dataclasses.replace(HELPS, one=Side("me", 7)),
+        dataclasses.replace(HELPS, metric="logloss"),
+        dataclasses.replace(HELPS, one=RANDOM_7, metric="auc_new_items"),
+    )
+    rows = [*runs("none", NONE), *runs("moc", MOC), *runs("random", RANDOM)]
+    findings = judge(rows, *claims)
+    claim_section.plot_claims(findings, tmp_path / "claims.svg")
+    (axes,) = made
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["moc 7 - none", "random 7 - none, new items"]
+    filled, empty = (c.lines[0].get_markerfacecolor() for c in axes.containers)
+    assert filled != "white"
+    assert empty == "white"
+    assert not claim_section.can_plot([findings[1], findings[2]])
+
+
+def test_a_report_begins_with_the_claims_that_its_suites_decide(tmp_path):
+    write(tmp_path / "table1", [*runs("none", NONE), *runs("moc", MOC)])
+    told = list(write_report(tmp_path, tmp_path, EXPECTED))
+    assert told[1] == f"claims: 0 of {len(CLAIMS)} claims are measured in full."
+    page = (tmp_path / "report.html").read_text()
+    assert page.index('id="claims"') < page.index('id="table1"')
+    markdown = (tmp_path / "claims/report.md").read_text()
+    assert "| Seven parallel codes help.; moc 7 - none" in markdown
+    assert "+0.0310" in (tmp_path / "claims/report.tex").read_text()
+    assert (tmp_path / "claims/pictures/claims.png").exists()
+    lines = (tmp_path / "claims/cells.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(CLAIMS)
