@@ -16,6 +16,7 @@ from moc_tf.evaluation.figure_file import (
 )
 
 NAME = "claims"
+TITLE = "Claims: what the runs say of each"
 VERDICTS = (
     "The difference is a mean over data sets and rankers, by seed; its 95 % interval "
     "and the t test are over seeds. p is adjusted by Holm's method over all claims "

@@ -81,7 +81,6 @@ METHODS: Mapping[str, str] = {
 }
 
 TITLES: Mapping[str, str] = {
-    "claims": "Claims: what the runs say of each",
     "headline": "Headline: the main methods in DCNv2",
     "rankers": "Rankers: the main methods in every ranker",
     "table1": "Table 1: four rankers, every method and scale",

@@ -125,7 +125,7 @@ def _write_claims(
         pictures.append(picture)
     section = Section(
         claim_section.NAME,
-        TITLES[claim_section.NAME],
+        claim_section.TITLE,
         claim_section.claims_status(findings),
         _texts(pictures),
         [claim_section.claim_table(findings)],
