@@ -6,7 +6,7 @@ r"""How fast is it? Our figures, beside those of other systems and the machine's
 
 Measures each configuration of each workload in a process of its own, one after the
 other, then, where a kit of peers is given, theirs, and the machine's ceilings. Prints
-one table. With a kit about 50 minutes on 2 cores, without about 40. A figure is the
+one table. With a kit about 50 minutes on 2 cores, without about 30. A figure is the
 median of three repeats or more. The machine must be idle: a figure beside which other
 processes used more than 5 % of the CPU is void, and the exit status is then 1.
 

@@ -23,6 +23,9 @@ _WORKLOADS = flags.DEFINE_list(
 _ONLY = flags.DEFINE_string("only", "", "Only cases whose names contain this.")
 _OUT = flags.DEFINE_string("out", None, "Markdown file for the table.")
 _SCALE = flags.DEFINE_enum("scale", "full", list(SCALES), "Sizes; tiny for a test.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Of the Amazon files, for `reproduction`; default: planted data."
+)
 
 
 def main(_: list[str]) -> None:
@@ -47,6 +50,8 @@ def main(_: list[str]) -> None:
             if case.workload == "ceiling":
                 continue
             options = [f"--scale={_SCALE.value}", f"--profile={path}"]
+            if _DATA_DIR.value:
+                options.append(f"--data_dir={_DATA_DIR.value}")
             for result in run_case(case, options, []):
                 if isinstance(result, Failure):
                     sys.exit(f"{case.workload}, {case.name} failed: {result.reason}")

@@ -1,20 +1,14 @@
 """Settings of the experiments, by data set and ranker.
 
-Those of a ranker on an Amazon data set come from `configs/<dataset>_<protocol>.json`,
-which `experiments.search_settings` wrote: chosen by validation AUC, with the same
-candidates for every ranker. A ranker without an entry there has the defaults.
+Those of the indexers and of a ranker on an Amazon data set come from
+`configs/<dataset>_<protocol>.json`, which `experiments.search_settings` wrote: chosen
+by validation AUC, with the same candidates for every ranker. What has no entry there
+has the defaults.
 
-Three were chosen before, by validation AUC on Beauty. `average_decay`: each of the
-seven rankers has its best mean over four methods at 0.9975, among 0, 0.99 and 0.9975.
+Two were chosen before, by validation AUC on Beauty. `average_decay`: each of the seven
+rankers has its best mean over four methods at 0.9975, among 0, 0.99 and 0.9975.
 `patience`: average weights have a validation AUC that rises, and then falls; in all of
 46 runs of that search, a patience of 2 kept the epoch that 1 keeps, an epoch earlier.
-`hidden_share`, of DCNv2, mean of two seeds:
-
-    hidden_share          0      0.05   0.1    0.25   0.5
-    without codes         0.640  0.659  0.658  0.656  0.657
-    with 7 codes of moc   0.646  0.663  0.665  0.661  0.661
-
-`train_ranker --hidden_share=...` repeats it; a run's result.json has both parts.
 """
 
 import dataclasses
@@ -61,14 +55,20 @@ PLANTED = Setting(
 )
 
 AMAZON = Setting(
-    ranker=RankerConfig(hidden_share=0.1, average_decay=0.9975, patience=1),
+    ranker=RankerConfig(
+        hidden_units=(64, 32), hidden_share=0.1, average_decay=0.9975, patience=1
+    ),
     indexer={"codebook_size": 256, "epochs": 40},
 )
 
-# What `experiments.search_settings` varies, in this order, with these candidates.
+# What `experiments.search_settings` varies, in this order, with these candidates: first
+# of the indexers, which rankers share, then of each ranker.
+SEARCHED_OF_INDEXERS: Mapping[str, tuple[Any, ...]] = {"epochs": (10, 20, 40)}
 SEARCHED: Mapping[str, tuple[Any, ...]] = {
     "hidden_units": ((256, 128, 64), (64, 32), (16,)),
     "learning_rate": (5e-4, 1e-3, 2e-3),
+    "embedding_l2": (0.0, 1e-3, 1e-2),
+    "hidden_share": (0.05, 0.1, 0.25),
 }
 
 CONFIGS = pathlib.Path(__file__).parent / "configs"
@@ -79,8 +79,17 @@ def config_path(dataset: str, protocol: str) -> pathlib.Path:
     return CONFIGS / f"{dataset.replace('/', '_')}_{protocol}.json"
 
 
+def default_setting(dataset: str) -> Setting:
+    """What a search starts from.
+
+    Args:
+      dataset: "planted" or the name of an Amazon data set.
+    """
+    return PLANTED if dataset == "planted" else AMAZON
+
+
 def setting(dataset: str, protocol: str, model: str) -> Setting:
-    """The setting of a ranker on a data set.
+    """The setting of a ranker on a data set, as far as it was searched.
 
     Args:
       dataset: "planted" or the name of an Amazon data set.
@@ -88,70 +97,92 @@ def setting(dataset: str, protocol: str, model: str) -> Setting:
       model: name of the ranker; one without an entry has the defaults.
 
     Raises:
-      ValueError: if the file of chosen settings has no entries by ranker.
+      ValueError: if the file of chosen settings is not one of this form.
     """
-    found = _default(dataset)
-    chosen = searched(dataset, protocol).get(model, {"chosen": {}})["chosen"]
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()}
-    ranker = dataclasses.replace(found.ranker, model=model, **values)
-    return dataclasses.replace(found, ranker=ranker)
+    default, found = default_setting(dataset), searched(dataset, protocol)
+    of_ranker = _chosen(found.models.get(model))
+    return Setting(
+        dataclasses.replace(default.ranker, model=model, **of_ranker),
+        {**default.indexer, **_chosen(found.indexers)},
+    )
 
 
-def indexer_setting(dataset: str) -> tuple[tuple[str, Any], ...]:
+def indexer_setting(dataset: str, protocol: str) -> tuple[tuple[str, Any], ...]:
     """Settings of the indexers on a data set, (name, value) each, whatever the ranker.
 
     Args:
       dataset: "planted" or the name of an Amazon data set.
+      protocol: "rating" or "implicit".
     """
-    return tuple(_default(dataset).indexer.items())
+    return tuple(setting(dataset, protocol, AMAZON.ranker.model).indexer.items())
 
 
-def _default(dataset: str) -> Setting:
-    return PLANTED if dataset == "planted" else AMAZON
+@dataclasses.dataclass(frozen=True)
+class Searched:
+    """What was found by searching.
+
+    An entry has "chosen", the settings; "methods" and "seeds", over which each trial is
+    a mean; and "trials", what every candidate reached.
+
+    Attributes:
+      indexers: the entry of the indexers, which has "models" too, the rankers that a
+        trial is a mean over; None if theirs were not searched.
+      models: an entry a ranker.
+    """
+
+    indexers: Mapping[str, Any] | None = None
+    models: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
-def searched(dataset: str, protocol: str) -> dict[str, Any]:
-    """What was found by searching, an entry a ranker; empty without a file.
-
-    An entry has "chosen", the settings; "methods" and "seeds", over which each trial
-    is a mean; and "trials", what every candidate reached.
+def searched(dataset: str, protocol: str) -> Searched:
+    """What was found for a data set; empty without a file.
 
     Raises:
-      ValueError: if the file has no entries by ranker.
+      ValueError: if the file is not one of this form.
     """
     path = config_path(dataset, protocol)
     if not path.exists():
-        return {}
+        return Searched()
     found = json.loads(path.read_text(encoding="utf-8"))
-    if "models" not in found:
+    if not {"indexers", "models"} <= found.keys():
         raise ValueError(
-            f"{path} must have the chosen settings under 'models', an entry a ranker. "
+            f"{path} must have the chosen settings under 'indexers' and 'models'. "
             f"Received: {list(found)}. Remove the file and search again with "
             "experiments.search_settings."
         )
-    return found["models"]
+    return Searched(found["indexers"], found["models"])
 
 
-def keep(dataset: str, protocol: str, entries: Mapping[str, Any]) -> pathlib.Path:
-    """Writes what was found for some rankers; the entries of all others stay.
+def keep(dataset: str, protocol: str, found: Searched) -> pathlib.Path:
+    """Writes what was found; the entries of all other rankers stay.
 
     Args:
       dataset: "planted" or the name of an Amazon data set.
       protocol: "rating" or "implicit".
-      entries: by ranker; see `searched`.
+      found: what is new.
 
     Returns:
       The file.
 
     Raises:
-      ValueError: if the file that is there has no entries by ranker.
+      ValueError: if the file that is there is not one of this form.
     """
     path = config_path(dataset, protocol)
-    models = {**searched(dataset, protocol), **entries}
-    found = {"dataset": dataset, "protocol": protocol, "models": models}
+    values = {
+        "dataset": dataset,
+        "protocol": protocol,
+        "indexers": found.indexers,
+        "models": {**searched(dataset, protocol).models, **found.models},
+    }
     path.parent.mkdir(exist_ok=True)
-    write_text(path, json.dumps(found, indent=2) + "\n")
+    write_text(path, json.dumps(values, indent=2) + "\n")
     return path
+
+
+def _chosen(entry: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings of an entry; lists are tuples, which can be hashed."""
+    chosen = entry["chosen"] if entry else {}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()}
 
 
 # Forms of "moc" by the names that tables of indexers have: method and options.

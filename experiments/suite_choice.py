@@ -81,8 +81,7 @@ def choose_codes(
         (name, indexing_method(name, count)) for name, count in CODE_SUITES[suite].cells
     )
     blocks = [
-        CodeBlock(*pair, indexer_setting(pair[0]), methods, tuple(seeds))
-        for pair in data
+        CodeBlock(*pair, indexer_setting(*pair), methods, tuple(seeds)) for pair in data
     ]
     return Choice(blocks, "" if data == list(DATA) else _part(map(":".join, data)))
 

@@ -36,7 +36,7 @@ def _block(
 ) -> Block:
     setting = settings.setting(*data, model)
     ranker = dataclasses.replace(setting.ranker, **changes)
-    indexer = settings.indexer_setting(data[0])
+    indexer = settings.indexer_setting(*data)
     return Block(*data, ranker, indexer, tuple(methods), tuple(seeds))
 
 

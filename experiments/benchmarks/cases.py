@@ -124,6 +124,15 @@ def _prediction() -> Iterator[Case]:
         yield Case("ranker_predict", name, "serving:measure_export", options)
 
 
+def _reproduction() -> Iterator[Case]:
+    workload = "reproduction"
+    yield Case(workload, "runs of table1", "reproduction:measure")
+    yield Case(workload, "indexer, 7 codes of moc", "reproduction:fit")
+    for model in (*_MODELS, "xdeepfm"):
+        options = {"model": model}
+        yield Case(workload, f"{model}, 7 codes", "reproduction:train", options)
+
+
 WORKLOADS: Mapping[str, Sequence[Case]] = {
     "ceiling": [Case("ceiling", "matrix products", "ceiling:measure")],
     "tokenizer_train": [c for c in _tokenizer() if c.workload == "tokenizer_train"],
@@ -136,7 +145,7 @@ WORKLOADS: Mapping[str, Sequence[Case]] = {
         Case("start_up", "help of each binary", "start_up:measure_help"),
     ],
     "memory": [Case("memory", "training on columns", "memory:measure")],
-    "reproduction": [Case("reproduction", "runs of table1", "reproduction:measure")],
+    "reproduction": list(_reproduction()),
     "growth": [
         Case("growth", axis, f"growth:measure_{axis}")
         for axis in (

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from experiments.benchmarks.cases import Task
 from experiments.benchmarks.epoch_rates import EpochRates
-from experiments.benchmarks.measuring import CpuWatch, Measured, rates
+from experiments.benchmarks.measuring import CpuWatch, Measured, rates, seconds
 from experiments.benchmarks.records import Record
 from experiments.benchmarks.shapes import Effort, RankerShape
 from experiments.benchmarks.synthetic_data import ClickLog, click_log
@@ -130,17 +130,32 @@ def train_from_files(task: Task) -> Iterator[Record]:
 
 
 def load(task: Task) -> Iterator[Record]:
-    """Rows a second of `make_batches` by itself: shuffled, gathered and joined."""
-    shape = task.scale.ranker
+    """Rows a second of `make_batches` by itself: shuffled, gathered and joined.
+
+    And what a training waits for before its first step: seconds to make the pipeline,
+    and then to the first batch of a pass.
+    """
+    shape, effort = task.scale.ranker, task.scale.effort
     log = click_log(shape, _users(task))
-    batches = _joined_batches(log.log(), log.catalogue(), shape.batch_size)
+    columns, catalogue = log.log(), log.catalogue()
+
+    def make() -> tf.data.Dataset:
+        return _joined_batches(columns, catalogue, shape.batch_size)
+
+    batches = make()
 
     def consume() -> None:
         for _ in batches:
             pass
 
     rows = int(batches.cardinality()) * shape.batch_size
-    yield _record(task, "examples_per_s", rates(consume, rows, task.scale.effort))
+    yield _record(task, "examples_per_s", rates(consume, rows, effort))
+    for what, start in (
+        ("the pipeline", make),
+        ("the first batch", lambda: next(iter(batches))),
+    ):
+        measured = seconds(start, effort.repeats)
+        yield _record(task, "seconds", measured, what=what)
 
 
 def _users(task: Task) -> int:
@@ -180,10 +195,11 @@ def _rate(epoch: Callable[[], None], rows: int) -> float:
     return rows / (time.perf_counter() - started)
 
 
-def _record(task: Task, metric: str, measured: Measured) -> Record:
+def _record(task: Task, metric: str, measured: Measured, **more: str) -> Record:
     return task.record(
         metric,
         measured,
+        **more,
         users=_users(task),
         batch=task.scale.ranker.batch_size,
         steps_per_execution=RankerConfig().steps_per_execution,

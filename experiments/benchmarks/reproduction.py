@@ -1,5 +1,6 @@
 """How long the runs of the evidence's largest table take."""
 
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,8 +25,7 @@ def measure(task: Task) -> Iterator[Record]:
     cost, for each row of its training parts, what these runs cost for theirs; that
     counts two seeds for a model's tracing, where the table has five.
     """
-    data = suites.DATA if task.data_dir else suites.PLANTED
-    load = Loader(task.data_dir)
+    data, load = _data(task), Loader(task.data_dir)
     blocks = [
         suites.with_methods(block, _METHODS)
         for block in suites.SUITES["table1"](data[:1], range(_SEEDS))
@@ -59,3 +59,52 @@ def measure(task: Task) -> Iterator[Record]:
     )
     hours = seconds / (count * rows[data[0]]) * runs / 3600
     yield task.record("table1_hours", Measured([hours], share), **config)
+
+
+def fit(task: Task) -> Iterator[Record]:
+    """Seconds to fit the indexer of seven codes of `moc` and to encode all items."""
+    yield _one_by_one(task, "dcn_v2", Method("moc", 7), of_indexer=True)
+
+
+def train(task: Task) -> Iterator[Record]:
+    """Seconds of a run with seven codes that are there, once the model is traced.
+
+    They are random codes, which take no time to fit, and as long to train with.
+    """
+    yield _one_by_one(task, task.case.options["model"], Method("random", 7))
+
+
+def _one_by_one(
+    task: Task, model: str, method: Method, of_indexer: bool = False
+) -> Record:
+    """Seconds between the ends of runs, or of their indexers, that one process makes.
+
+    So the first of them, which comes after the data, does not count.
+    """
+    data = _data(task)[:1]
+    seeds = range(task.scale.effort.repeats + 1)
+    blocks = [
+        suites.with_methods(block, (method,))
+        for block in suites.SUITES["table1"](data, seeds)
+        if block.ranker.model == model
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        suite = Suite("benchmark", blocks, Loader(task.data_dir), folder)
+        ends: list[float] = []
+        watch = CpuWatch()
+        for outcome in suite.run():
+            if outcome.error:
+                raise RuntimeError(outcome.error)
+            if outcome.of_indexer == of_indexer:
+                ends.append(outcome.seconds)
+            if len(ends) == len(seeds):
+                break
+        share = watch.other_share()
+    lengths = [end - start for start, end in itertools.pairwise(ends)]
+    what = "an indexer" if of_indexer else "a run"
+    named = {"what": what, "dataset": ":".join(data[0]), "workers": 1}
+    return task.record("seconds", Measured(lengths, share), **named)
+
+
+def _data(task: Task) -> suites.Data:
+    return suites.DATA if task.data_dir else suites.PLANTED

@@ -11,12 +11,20 @@ import types
 import numpy as np
 import pytest
 
-from experiments.benchmarks import growth, memory, quantizers, rankers, start_up
+from experiments.benchmarks import (
+    growth,
+    memory,
+    quantizers,
+    rankers,
+    reproduction,
+    start_up,
+)
 from experiments.benchmarks.cases import Task, find_case
 from experiments.benchmarks.epoch_rates import EpochClock
 from experiments.benchmarks.records import read_records
 from experiments.benchmarks.shapes import FIELDS_BESIDE_CODES, SCALES
 from moc_tf.cores import num_cores
+from moc_tf.training import Outcome, Run
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = SCALES["tiny"]
@@ -65,7 +73,10 @@ def test_ceilings_put_a_floor_under_each_bounded_workload():
     [
         ("deepfm, 1M users", ["examples_per_s"]),
         ("deepfm, 1M users, files", ["examples_per_s", "share_of_ready"]),
-        ("no model, 100k users, loader alone", ["examples_per_s"]),
+        (
+            "no model, 100k users, loader alone",
+            ["examples_per_s", "seconds", "seconds"],
+        ),
     ],
 )
 def test_ranker_training(name, metrics):
@@ -181,6 +192,52 @@ def test_memory_reads_back_the_columns_that_it_wrote(tmp_path):
     # The user table with both moments, and everything else.
     assert model > 3 * 50 * 4 * 4
     assert peak >= 0
+
+
+def told(monkeypatch, *outcomes):
+    """What a suite tells: (of an indexer?, seconds since it began, error)."""
+
+    class Suite:
+        def __init__(self, name, blocks, load, folder):
+            (self.block,) = blocks
+
+        def run(self):
+            (method,) = self.block.methods
+            run = Run(0, method, 0)
+            for of_indexer, now, error in outcomes:
+                yield Outcome(run, {}, error, of_indexer, False, 1, 4, now, None)
+
+    monkeypatch.setattr(reproduction, "Suite", Suite)
+
+
+OUTCOMES = [(True, 1.0 + 2.0 * i, "") for i in range(4)]
+OUTCOMES += [(False, 10.0 + 0.5 * i, "") for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "seconds"),
+    [
+        ("indexer, 7 codes of moc", "an indexer", [2.0] * 3),
+        ("xdeepfm, 7 codes", "a run", [0.5] * 3),
+    ],
+)
+def test_seconds_are_those_after_the_first(monkeypatch, name, what, seconds):
+    told(monkeypatch, *OUTCOMES)
+    (record,) = measure("reproduction", name)
+    assert record.config["what"] == what
+    assert list(record.repeat) == seconds
+
+
+def test_a_run_that_fails_ends_the_measurement(monkeypatch):
+    told(monkeypatch, *OUTCOMES[:2], (True, 9.0, "no disk"))
+    with pytest.raises(RuntimeError, match="no disk"):
+        measure("reproduction", "indexer, 7 codes of moc")
+
+
+@pytest.mark.slow
+def test_indexers_and_runs_of_the_planted_benchmark_are_timed():
+    measure("reproduction", "indexer, 7 codes of moc")
+    measure("reproduction", "deepfm, 7 codes")
 
 
 def test_all_programs_are_asked_for_help():

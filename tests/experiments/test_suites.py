@@ -71,10 +71,14 @@ def entry(**chosen):
 def test_chosen_settings_are_used_and_are_settings(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "CONFIGS", tmp_path)
     found = entry(learning_rate=0.5, hidden_units=(8, 4))
-    settings.keep("amazon/beauty", "rating", {"dcn_v2": found})
+    of_indexers = entry(epochs=3)
+    settings.keep(
+        "amazon/beauty", "rating", settings.Searched(of_indexers, {"dcn_v2": found})
+    )
     chosen = settings.setting("amazon/beauty", "rating", "dcn_v2")
     assert chosen.ranker.learning_rate == 0.5
     assert chosen.ranker.hidden_units == (8, 4)  # a tuple, which can be hashed
+    assert chosen.indexer == {**settings.AMAZON.indexer, "epochs": 3}
     for other in (
         ("amazon/beauty", "rating", "deepfm"),
         ("amazon/beauty", "implicit", "dcn_v2"),
@@ -82,6 +86,11 @@ def test_chosen_settings_are_used_and_are_settings(tmp_path, monkeypatch):
         ranker = settings.setting(*other).ranker
         assert ranker.model == other[2]
         assert ranker.learning_rate == settings.AMAZON.ranker.learning_rate
+    # All rankers of a data set share indexers.
+    same = dict(settings.indexer_setting("amazon/beauty", "rating"))
+    assert same == settings.setting("amazon/beauty", "rating", "deepfm").indexer
+    other_protocol = dict(settings.indexer_setting("amazon/beauty", "implicit"))
+    assert other_protocol == settings.AMAZON.indexer
 
 
 def test_a_search_of_some_rankers_keeps_what_was_found_for_the_others(
@@ -89,25 +98,27 @@ def test_a_search_of_some_rankers_keeps_what_was_found_for_the_others(
 ):
     monkeypatch.setattr(settings, "CONFIGS", tmp_path / "configs")
     first = {"dcn_v2": entry(learning_rate=0.5), "dlrm": entry(learning_rate=0.1)}
-    settings.keep("planted", "rating", first)
+    settings.keep("planted", "rating", settings.Searched(entry(epochs=3), first))
     second = {"dlrm": entry(learning_rate=0.2) | {"seeds": 3}, "ipnn": entry()}
-    path = settings.keep("planted", "rating", second)
+    searched_anew = settings.Searched(entry(epochs=4), second)
+    path = settings.keep("planted", "rating", searched_anew)
     assert json.loads(path.read_text()) == {
         "dataset": "planted",
         "protocol": "rating",
+        "indexers": entry(epochs=4),
         "models": {"dcn_v2": first["dcn_v2"], **second},
     }
     path.write_text(json.dumps({"chosen": {}}))
-    with pytest.raises(ValueError, match=r"under 'models'.*Received: \['chosen'\]"):
-        settings.keep("planted", "rating", second)
+    with pytest.raises(ValueError, match=r"and 'models'.*Received: \['chosen'\]"):
+        settings.keep("planted", "rating", searched_anew)
 
 
 def test_settings_of_the_repository_are_those_with_the_best_trial():
     for path in settings.CONFIGS.glob("*.json"):
         found = json.loads(path.read_text())
-        models = settings.searched(found["dataset"], found["protocol"])
-        assert models == found["models"]
-        for model, known in models.items():
+        read = settings.searched(found["dataset"], found["protocol"])
+        assert (read.indexers, read.models) == (found["indexers"], found["models"])
+        for model, known in {"indexers": read.indexers, **read.models}.items():
             best = max(known["trials"], key=lambda trial: trial["validation_auc"])
             of_chosen = [t for t in known["trials"] if t["settings"] == known["chosen"]]
             assert of_chosen[0]["validation_auc"] == best["validation_auc"], model
@@ -213,24 +224,46 @@ def test_a_suite_runs_to_its_table_and_is_not_run_again(tmp_path):
     assert "12 of 12 runs were done before" in run("reproduce", *arguments)
 
 
-@pytest.mark.slow
-def test_settings_are_searched_on_validation_data(tmp_path, monkeypatch):
+def searched(tmp_path, *flags):
     script = (
         "import pathlib, sys; from absl import app;"
         "from experiments import search_settings, settings;"
         f"settings.CONFIGS = pathlib.Path({str(tmp_path)!r});"
+        "settings.SEARCHED_OF_INDEXERS = {'epochs': (1, 30)};"
         "settings.SEARCHED = {'learning_rate': (1e-6, 4e-3), 'hidden_units': ((8,),)};"
         "app.run(search_settings.main)"
     )
-    command = [sys.executable, "-c", script, "--dataset=planted"]
-    command += ["--models=deepfm,fmfm"]
-    command += [f"--workdir={tmp_path}", "--methods=none", "--num_workers=1"]
+    command = [sys.executable, "-c", script, "--dataset=planted", *flags]
+    command += [f"--workdir={tmp_path}", "--num_workers=1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads((tmp_path / "planted_rating.json").read_text())
+    return json.loads((tmp_path / "planted_rating.json").read_text()), done.stdout
+
+
+@pytest.mark.slow
+def test_settings_are_searched_on_validation_data(tmp_path):
+    found, _ = searched(tmp_path, "--models=deepfm,fmfm", "--methods=none")
     entry = found["models"]["deepfm"]
+    assert found["indexers"] is None  # as "none" has no indexer
     assert entry["chosen"] == {"learning_rate": 4e-3, "hidden_units": [8]}
     assert found["models"]["fmfm"]["chosen"] == {"learning_rate": 4e-3}  # has no MLP
     assert (entry["methods"], entry["seeds"]) == (["none-0"], 1)
     low, high, small = (trial["validation_auc"] for trial in entry["trials"])
     assert low < min(high, small)
+
+
+@pytest.mark.slow
+def test_settings_of_indexers_are_searched_once_and_rankers_take_them(tmp_path):
+    flags = ("--methods=none,moc", "--num_codes=3")
+    found, _ = searched(tmp_path, "--models=dcn_v2", *flags)
+    of_indexers = found["indexers"]
+    assert of_indexers["models"] == ["dcn_v2"]
+    assert of_indexers["methods"] == ["moc-3"]
+    short, long = of_indexers["trials"]
+    assert (short["settings"], long["settings"]) == ({"epochs": 1}, {"epochs": 30})
+    assert long["validation_auc"] > short["validation_auc"]
+    assert of_indexers["chosen"] == {"epochs": 30}
+    found, told = searched(tmp_path, "--models=deepfm", *flags)
+    assert found["indexers"] == of_indexers
+    assert set(found["models"]) == {"dcn_v2", "deepfm"}
+    assert "epochs" not in told
