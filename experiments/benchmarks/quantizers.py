@@ -59,11 +59,11 @@ def measure(task: Task) -> Iterator[Record]:
 
 
 def _budget(task: Task) -> float:
-    """Seconds that `rq_kmeans` took."""
+    """Seconds that `rq_kmeans` took, or the least that the effort wants."""
     for record in task.earlier:
         is_fit = record.metric == "train_seconds"
         if is_fit and record.config.get("quantizer") == "rq_kmeans":
-            return record.value
+            return max(record.value, task.scale.effort.min_fit_seconds)
     raise ValueError(
         "moc is given the seconds of rq_kmeans, which must be measured before it in "
         f"the same run. Received: {[r.config.get('case') for r in task.earlier]}. "

@@ -21,6 +21,7 @@ from experiments.benchmarks import (
 )
 from experiments.benchmarks.cases import Task, find_case
 from experiments.benchmarks.epoch_rates import EpochClock
+from experiments.benchmarks.measuring import Measured
 from experiments.benchmarks.records import read_records
 from experiments.benchmarks.shapes import FIELDS_BESIDE_CODES, SCALES
 from moc_tf.cores import num_cores
@@ -119,6 +120,16 @@ def test_a_quantizer_has_error_time_and_rate():
 def test_moc_wants_the_seconds_of_rq_kmeans():
     with pytest.raises(ValueError, match="must be measured before it"):
         measure("quantizer_quality", "moc")
+
+
+@pytest.mark.parametrize(("took", "given"), [(0.3, 10.0), (12.0, 12.0)])
+def test_moc_gets_the_seconds_of_rq_kmeans_but_a_tiny_one_enough_to_end(took, given):
+    case = find_case("quantizer_quality", "rq_kmeans")
+    fit = Task(case, TINY).record("train_seconds", Measured([took], None))
+    task = Task(find_case("quantizer_quality", "moc"), TINY, earlier=[fit])
+    assert quantizers._budget(task) == given
+    full = Task(task.case, SCALES["full"], earlier=[fit])
+    assert quantizers._budget(full) == took
 
 
 class Clock:
