@@ -1,7 +1,6 @@
 """Figures of the codes of many methods and seeds: shared, resumable, in processes."""
 
 import dataclasses
-import json
 import os
 import time
 import traceback
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 from moc_tf.training.code_figures import CodeFigures
 from moc_tf.training.loading import Load, load_once
 from moc_tf.training.methods import Method
-from moc_tf.training.run_directory import write_text
+from moc_tf.training.suite_folder import SuiteFolder, by_run
 from moc_tf.training.workers import spread
 
 
@@ -112,12 +111,10 @@ class CodeSuite:
     ):
         self.name = name
         self.blocks = list(blocks)
-        self.folder = Path(workdir) / "suites" / name
-        if part:
-            self.folder = self.folder / "parts" / part
+        self._folder = SuiteFolder(workdir, name, part)
         self._load = load
         self._workdir = Path(workdir)
-        self._earlier = {row["run"]: dict(row) for row in earlier if "run" in row}
+        self._earlier = by_run(earlier)
         self.runs = [
             CodeRun(index, name, method, seed)
             for index, block in enumerate(self.blocks)
@@ -126,6 +123,11 @@ class CodeSuite:
         ]
         if not self.runs:
             raise ValueError(f"Suite {name!r} must have runs. Received: none.")
+
+    @property
+    def folder(self) -> Path:
+        """Where its results are."""
+        return self._folder.path
 
     def finished(self) -> dict[CodeRun, dict[str, Any]]:
         """The rows of the code sets that are measured."""
@@ -148,7 +150,6 @@ class CodeSuite:
             last digits of a figure may depend on it.
         """
         started = time.perf_counter()
-        self.folder.mkdir(parents=True, exist_ok=True)
         rows = self.finished()
         errors: dict[CodeRun, str] = {}
         self._write(rows, errors)
@@ -222,9 +223,7 @@ class CodeSuite:
             for run in self.runs
             if run in errors
         ]
-        for name, entries in (("results", finished), ("failures", failed)):
-            lines = "".join(json.dumps(entry) + "\n" for entry in entries)
-            write_text(self.folder / f"{name}.jsonl", lines)
+        self._folder.write(finished, failed)
 
 
 _made: dict[Any, CodeFigures] = {}  # of this process

@@ -1,7 +1,6 @@
 """Many comparisons as one piece of work: shared, resumable, in several processes."""
 
 import dataclasses
-import json
 import os
 import time
 import traceback
@@ -12,7 +11,7 @@ from typing import Any
 from moc_tf.training.comparison import Comparison
 from moc_tf.training.loading import Load, load_once
 from moc_tf.training.methods import Method
-from moc_tf.training.run_directory import write_text
+from moc_tf.training.suite_folder import SuiteFolder, by_run
 from moc_tf.training.suite_runs import Block, Outcome, Run
 from moc_tf.training.workers import spread
 
@@ -55,13 +54,11 @@ class Suite:
     ):
         self.name = name
         self.blocks = list(blocks)
-        self.folder = Path(workdir) / "suites" / name
-        if part:
-            self.folder = self.folder / "parts" / part
+        self._folder = SuiteFolder(workdir, name, part)
         self._load = load
         self._workdir = Path(workdir)
         self._split = split
-        self._earlier = {row["run"]: dict(row) for row in earlier if "run" in row}
+        self._earlier = by_run(earlier)
         self.runs = [
             Run(index, method, seed)
             for index, block in enumerate(self.blocks)
@@ -77,6 +74,11 @@ class Suite:
                     "training cannot be distributed. Received: distribution="
                     f"{block.ranker.distribution!r}."
                 )
+
+    @property
+    def folder(self) -> Path:
+        """Where its results are."""
+        return self._folder.path
 
     def finished(self) -> dict[Run, dict[str, Any]]:
         """The rows of the runs that are done.
@@ -118,7 +120,6 @@ class Suite:
             the last digits of a result may depend on it.
         """
         started = time.perf_counter()
-        self.folder.mkdir(parents=True, exist_ok=True)
         rows = self.finished()
         errors: dict[Run, str] = {}
         self._write(rows, errors)
@@ -251,6 +252,4 @@ class Suite:
             for run in self.runs
             if run in errors
         ]
-        for name, entries in (("results", finished), ("failures", failed)):
-            lines = "".join(json.dumps(entry) + "\n" for entry in entries)
-            write_text(self.folder / f"{name}.jsonl", lines)
+        self._folder.write(finished, failed)
