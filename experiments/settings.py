@@ -154,7 +154,7 @@ def searched(dataset: str, protocol: str) -> Searched:
 
 
 def keep(dataset: str, protocol: str, found: Searched) -> pathlib.Path:
-    """Writes what was found; the entries of all other rankers stay.
+    """Writes what was found; the entries of all else stay.
 
     Args:
       dataset: "planted" or the name of an Amazon data set.
@@ -167,12 +167,12 @@ def keep(dataset: str, protocol: str, found: Searched) -> pathlib.Path:
     Raises:
       ValueError: if the file that is there is not one of this form.
     """
-    path = config_path(dataset, protocol)
+    path, before = config_path(dataset, protocol), searched(dataset, protocol)
     values = {
         "dataset": dataset,
         "protocol": protocol,
-        "indexers": found.indexers,
-        "models": {**searched(dataset, protocol).models, **found.models},
+        "indexers": found.indexers or before.indexers,
+        "models": {**before.models, **found.models},
     }
     path.parent.mkdir(exist_ok=True)
     write_text(path, json.dumps(values, indent=2) + "\n")

@@ -108,6 +108,8 @@ def test_a_search_of_some_rankers_keeps_what_was_found_for_the_others(
         "indexers": entry(epochs=4),
         "models": {"dcn_v2": first["dcn_v2"], **second},
     }
+    settings.keep("planted", "rating", settings.Searched(None, {}))
+    assert settings.searched("planted", "rating").indexers == entry(epochs=4)
     path.write_text(json.dumps({"chosen": {}}))
     with pytest.raises(ValueError, match=r"and 'models'.*Received: \['chosen'\]"):
         settings.keep("planted", "rating", searched_anew)
