@@ -87,6 +87,11 @@ class RankingData:
         """Rows of the items with a row in the training part, int64: fit codes here."""
         return np.unique(self.train.item_rows).astype(np.int64)
 
+    def training_items_sha256(self) -> str:
+        """Checksum of `training_items`: the same whatever the labels are."""
+        rows = np.ascontiguousarray(self.training_items, "<i8")
+        return hashlib.sha256(rows.data).hexdigest()
+
     @property
     def sha256(self) -> str:
         """Checksum of the three parts."""

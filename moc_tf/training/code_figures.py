@@ -140,6 +140,7 @@ class CodeFigures:
         codes = self._codes.folders(method, seed)["codes"].relative_to(self._workdir)
         config = {
             "codes": codes.as_posix(),  # whose name has a digest of what they are of
+            "data_sha256": self._data.sha256,  # of which they tell the labels
             "num_clusters": self._num_clusters,
             "cluster_seed": _CLUSTER_SEED,
         }

@@ -30,7 +30,8 @@ from moc_tf.training.serving_record import keep_table
 class MethodCodes:
     """Fits indexers on the items of the training part and encodes all items.
 
-    Folders under `workdir`, which end in a digest of all settings:
+    Protocols of one data set share what is made, as long as the training part has the
+    same items. Folders under `workdir`, which end in a digest of all settings:
 
         codes/<method>/seed-<seed>-<digest>/                 the code table
         indexers/<method>/seed-<seed>-<digest>/              the indexer behind it
@@ -62,6 +63,7 @@ class MethodCodes:
         tables: Mapping[str, CodeTable],
     ):
         self._data = data
+        self._training_items_sha256 = data.training_items_sha256()
         self._items = items
         self.vectors_sha256 = items.sha256()
         self._options = dict(options)
@@ -134,7 +136,7 @@ class MethodCodes:
             if table is None:
                 indexer = self._fitted(method, seed)
                 indexer.save(folders["indexer"])
-                provenance = {"data_sha256": self._data.sha256}
+                provenance = {"training_items_sha256": self._training_items_sha256}
                 table = index_items(indexer, self._items, provenance)
                 table.save(folders["codes"])
             checkpoint = self._checkpoint(method, seed)
@@ -200,7 +202,7 @@ class MethodCodes:
         made_of = {
             "method": method.name,
             "configuration": dataclasses.asdict(self.indexer(method, seed).config),
-            "data_sha256": self._data.sha256,
+            "training_items_sha256": self._training_items_sha256,
             "vectors_sha256": self.vectors_sha256,
             "package_versions": package_versions(),
         }

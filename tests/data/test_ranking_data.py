@@ -99,6 +99,8 @@ def test_item_rows_point_into_the_catalogue(data):
     assert data.validation.item_rows.tolist() == [1]
     assert data.test.item_rows.tolist() == [3]
     assert data.training_items.tolist() == [0, 1, 2]
+    rows = b"".join(row.to_bytes(8, "little") for row in (0, 1, 2))
+    assert data.training_items_sha256() == hashlib.sha256(rows).hexdigest()
 
 
 def test_labels_and_new_items(data):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from moc_tf.code_table import CodeTable
+from moc_tf.data import prepare_ranking_data
 from moc_tf.evaluation import cluster_agreement, label_information
 from moc_tf.indexing import load_indexer
 from moc_tf.indexing.kmeans import kmeans_clusters
@@ -93,6 +94,20 @@ def test_other_clusters_are_other_figures(data, planted, tmp_path):
     assert many.measure(PQ, 0)["cluster_nmi"] != found["cluster_nmi"]
     assert few.run_id(PQ, 0) != many.run_id(PQ, 0)
     assert len(list(tmp_path.glob("clusters/*.npy"))) == 2
+
+
+def test_other_labels_are_other_figures_of_the_same_codes(data, planted, tmp_path):
+    options = dict(INDEXER)
+    implicit = prepare_ranking_data(
+        planted.interactions, planted.catalogue, "implicit", "planted"
+    )
+    one = CodeFigures(data, planted.vectors, options, tmp_path, CLUSTERS)
+    other = CodeFigures(implicit, planted.vectors, options, tmp_path, CLUSTERS)
+    assert one.run_id(PQ, 0) != other.run_id(PQ, 0)
+    found, others = one.measure(PQ, 0), other.measure(PQ, 0)
+    assert found["relative_error"] == others["relative_error"]
+    assert found["label_bits"] != others["label_bits"]
+    assert len(list(tmp_path.glob("codes/pq-*/*"))) == 1
 
 
 def test_a_method_without_codes_has_no_figures(data, planted, tmp_path):

@@ -115,7 +115,7 @@ def test_codes_come_with_their_indexer_and_provenance(make, data, planted, tmp_p
     assert manifest["method"] == "moc"
     assert manifest["configuration"]["seed"] == 1
     assert manifest["fit"]["items"] == len(data.training_items) < len(table)
-    assert manifest["data_sha256"] == data.sha256
+    assert manifest["training_items_sha256"] == data.training_items_sha256()
     assert manifest["vectors_sha256"] == planted.vectors.sha256()
     assert 0 < manifest["quality"]["relative_error"] < 1.5
     assert manifest["versions"]["moc_tf"]

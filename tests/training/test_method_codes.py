@@ -1,20 +1,23 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from moc_tf.code_table import CodeTable
+from moc_tf.data import prepare_ranking_data
 from moc_tf.indexing import load_indexer
 from moc_tf.training import Method
 from moc_tf.training.method_codes import MethodCodes
 from moc_tf.training.run_directory import EpochLogger
 
 MOC = Method("moc", 2)
+OPTIONS = {"codebook_size": 16, "hidden_units": (16,), "epochs": 3}
 
 
 @pytest.fixture
 def make(data, planted):
     def make(workdir):
-        options = {"codebook_size": 16, "hidden_units": (16,), "epochs": 3}
-        return MethodCodes(data, planted.vectors, options, workdir, {})
+        return MethodCodes(data, planted.vectors, OPTIONS, workdir, {})
 
     return make
 
@@ -98,3 +101,25 @@ def test_controls_have_no_codes(make, tmp_path):
         assert codes.table(method, seed=0) is None
         assert codes.identity(method, seed=0) == codes.folders(method, seed=0) == {}
     assert not list(tmp_path.iterdir())
+
+
+def test_protocols_with_the_same_training_items_share_codes(
+    make, data, planted, epochs, tmp_path
+):
+    table = make(tmp_path).table(MOC, seed=0)
+    epochs.clear()
+    implicit = prepare_ranking_data(
+        planted.interactions, planted.catalogue, "implicit", "planted"
+    )
+    assert implicit.sha256 != data.sha256
+    codes = MethodCodes(implicit, planted.vectors, OPTIONS, tmp_path, {})
+    assert codes.table(MOC, seed=0).sha256() == table.sha256()
+    assert epochs == []
+
+
+def test_codes_of_other_training_items_are_made_anew(make, data, planted, tmp_path):
+    path = make(tmp_path).folders(MOC, seed=0)["codes"]
+    rows = dataclasses.replace(data.train, item_rows=data.train.item_rows * 0)
+    fewer = dataclasses.replace(data, train=rows)
+    codes = MethodCodes(fewer, planted.vectors, OPTIONS, tmp_path, {})
+    assert codes.folders(MOC, seed=0)["codes"] != path
