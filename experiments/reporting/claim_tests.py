@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from experiments.claims import Claim, Side
-from experiments.reporting.grid import Cell, Configuration, Setting
+from experiments.reporting.grid import Cell, Configuration, Setting, cell_of
 from experiments.reporting.rows import Row
 from moc_tf.evaluation import PairedDifference, holm_adjusted, paired_difference
 
@@ -17,7 +17,7 @@ MORE, LESS, ALIKE = "the first", "the second", "no difference that matters"
 UNMEASURED = "not measured"
 
 _Place = tuple[Setting, str]  # a data set and a ranker
-_Values = Mapping[_Place, Mapping[int, float]]
+Differences = Mapping[_Place, Mapping[int, float]]  # by place, then by seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,34 +107,36 @@ def _finding(claim: Claim, rows: Sequence[Row], wanted: Sequence[Cell]) -> Findi
         places.setdefault((cell.setting, cell.model), set()).add(cell.configuration)
     sides = {_configuration(side) for side in claim.sides}
     num_wanted = sum(sides <= configurations for configurations in places.values())
-    differences = _differences(claim, rows)
-    seeds = set.intersection(*map(set, differences.values())) if differences else set()
-    means = [
-        float(np.mean([of_place[seed] for of_place in differences.values()]))
-        for seed in sorted(seeds)
-    ]
+    differences = differences_of(claim, rows)
     return Finding(
         claim,
         len(differences),
         num_wanted,
         sum(float(np.mean(list(d.values()))) > 0 for d in differences.values()),
-        paired_difference(means, [0.0] * len(means)) if means else None,
+        mean_difference(differences),
         math.nan,
     )
 
 
-def _differences(claim: Claim, rows: Sequence[Row]) -> _Values:
-    """By data set and ranker, those that have all of the claim's sides; by seed."""
+def mean_difference(differences: Differences) -> PairedDifference | None:
+    """Averaged over places seed by seed, then over the seeds that all places have."""
+    seeds = set.intersection(*map(set, differences.values())) if differences else set()
+    means = [
+        float(np.mean([of_place[seed] for of_place in differences.values()]))
+        for seed in sorted(seeds)
+    ]
+    return paired_difference(means, [0.0] * len(means)) if means else None
+
+
+def differences_of(claim: Claim, rows: Sequence[Row]) -> Differences:
+    """What a claim is about, where the test part's rows have all of its sides."""
     values: dict[Configuration, dict[_Place, dict[int, float]]] = {}
     for row in rows:
         value = row.get(claim.metric)
         if value is None or row["split"] != "test":
             continue
-        place = Setting(row["dataset"], row["protocol"]), row["model"]
-        configuration = Configuration(
-            row["method"], row["num_codes"], row["fusion"], row["variant"]
-        )
-        of_seed = values.setdefault(configuration, {}).setdefault(place, {})
+        setting, model, configuration = cell_of(row)
+        of_seed = values.setdefault(configuration, {}).setdefault((setting, model), {})
         of_seed[row["seed"]] = value
     sides = [values.get(_configuration(side), {}) for side in claim.sides]
     signs = (1.0, -1.0, -1.0, 1.0)

@@ -145,10 +145,10 @@ def make_grid(
       ValueError: if rows do not fit together; see `moc_tf.evaluation.contrast`.
     """
     rows = list(rows)
-    found = {_cell(each.summary.group): each for each in contrast(rows)}
+    found = {cell_of(each.summary.group): each for each in contrast(rows)}
     spectra: dict[Cell, list[Spectrum | None]] = {}
     for row in rows:
-        spectra.setdefault(_cell(row), []).append(row.get("code_spectrum"))
+        spectra.setdefault(cell_of(row), []).append(row.get("code_spectrum"))
     if not expected:
         present = Grid(name, found, list(found))
         expected = [
@@ -166,7 +166,7 @@ def make_grid(
     return Grid(name, found, wanted, num_seeds, of_all_runs)
 
 
-def _cell(group: Mapping[str, Any]) -> Cell:
+def cell_of(group: Mapping[str, Any]) -> Cell:
     """The cell of a row, or of a summary's group."""
     values = {key: group[key] for key in RANKER_KEYS}
     setting = Setting(values["dataset"], values["protocol"], values["split"])

@@ -19,6 +19,10 @@ METRICS: Mapping[str, str] = {
     "new, tail, middle, head items": "the test rows by how often the training part has "
     "their item: never; or among the rarest with a third of its rows, the middle "
     "third, the most frequent third. AUC within the group.",
+    "new, light, heavy users": "the test rows by how often the training part has "
+    "their user: never; or among the rarest with half of its rows; or the others.",
+    "spread over seeds": "standard deviation over the seeds of a cell, root mean "
+    "square over cells.",
     "log loss": "mean negative log-likelihood of the test rows, in nats; lower is "
     "better.",
     "information abundance": "how many dimensions of the code embeddings count: of the "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from experiments.claims import CLAIMS
 from experiments.reporting import claim_section
+from experiments.reporting.breakdown import breakdown_tables
 from experiments.reporting.cells_csv import cells_csv, code_cells_csv, rows_csv
 from experiments.reporting.claim_tests import judge_claims
 from experiments.reporting.code_grid import code_suite_of, make_code_grid
@@ -128,7 +129,10 @@ def _write_claims(
         claim_section.TITLE,
         claim_section.claims_status(findings),
         _texts(pictures),
-        [claim_section.claim_table(findings)],
+        [
+            claim_section.claim_table(findings),
+            *breakdown_tables(CLAIMS, rows, claim_section.NAME),
+        ],
     )
     _write_tables(folder, section, rows_csv(claim_section.claim_rows(findings)))
     return section
