@@ -54,11 +54,16 @@ from moc_tf.evaluation.tables import (
     results_table,
     summarise,
 )
+from moc_tf.evaluation.user_bootstrap import (
+    BootstrapDifference,
+    bootstrap_auc_difference,
+)
 
 __all__ = [
     "ITEM_GROUPS",
     "REFERENCES",
     "USER_GROUPS",
+    "BootstrapDifference",
     "ClickEvaluation",
     "ClickMetrics",
     "ClusterAgreement",
@@ -73,6 +78,7 @@ __all__ = [
     "Summary",
     "approximate_auc",
     "auc",
+    "bootstrap_auc_difference",
     "calibration",
     "calibration_error",
     "cluster_agreement",

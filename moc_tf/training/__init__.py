@@ -10,6 +10,7 @@ from moc_tf.training.environment import describe_environment, package_versions
 from moc_tf.training.export import Export, ExportError, export_ranker, export_run
 from moc_tf.training.local_cluster import WorkerError, run_local_workers
 from moc_tf.training.methods import Method, methods_named
+from moc_tf.training.predictions import Predictions
 from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import RunDirectory
@@ -30,6 +31,7 @@ __all__ = [
     "ExportError",
     "Method",
     "Outcome",
+    "Predictions",
     "Progress",
     "RankerConfig",
     "RankerTrainer",

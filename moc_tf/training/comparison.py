@@ -22,8 +22,9 @@ from moc_tf.training.environment import package_versions
 from moc_tf.training.folder_lock import only_one
 from moc_tf.training.method_codes import MethodCodes
 from moc_tf.training.methods import Method
+from moc_tf.training.predictions import Predictions
 from moc_tf.training.ranker_config import RankerConfig
-from moc_tf.training.ranker_trainer import RankerTrainer
+from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
 from moc_tf.training.run_directory import RunDirectory, digest, write_text
 from moc_tf.training.run_result import run_result
 from moc_tf.training.serving_record import (
@@ -84,8 +85,8 @@ class Comparison:
       tables: code tables that are given, by method name.
       split: what the results are of: "test", or "validation", which leaves the test
         part alone, to choose settings by.
-      keep_models: whether runs keep weights, what it takes to serve them and, until
-        they are finished, the state after each epoch.
+      keep_models: whether runs keep weights, what it takes to serve them, what they
+        predict and, until they are finished, the state after each epoch.
 
     Raises:
       ValueError: if methods or seeds are missing or repeated, an item has no vector,
@@ -256,6 +257,7 @@ class Comparison:
             if self._keep_models:
                 model = trainer.single_model()
                 self._serving_record(method, seed, model).write(directory.path)
+                self._predictions(trained).save(directory.path)
             directory.finish(model, result)
         return result["row"]
 
@@ -285,6 +287,17 @@ class Comparison:
         folders = self._codes.folders(method, seed)
         data = self._serving_data[method.name]
         return ServingRecord.of(model, data, shuffled_seed=shuffled_seed, **folders)
+
+    def _predictions(self, trained: TrainedRanker) -> Predictions:
+        part = self._data.test if self._split == "test" else self._data.validation
+        return Predictions(
+            self._split,
+            self._data.sha256,
+            part.labels,
+            trained.logits,
+            part.user_rows,
+            part.new_item,
+        )
 
     def _starts_from_codebooks(self, method: Method) -> bool:
         return self._ranker.code_start == "codebooks" and method.has_codes

@@ -53,6 +53,8 @@ class TrainedRanker:
     Attributes:
       validation: of the best epoch's weights on the validation part.
       test: of the same weights on the test part; None if it was left alone.
+      logits: of the same weights, float32 [rows]: of the test part's rows, or, if that
+        was left alone, of the validation part's.
       best_epoch: from 0.
       num_epochs: passes over the training part.
       num_parameters: trained weights of the model.
@@ -65,6 +67,7 @@ class TrainedRanker:
 
     validation: ClickEvaluation
     test: ClickEvaluation | None
+    logits: np.ndarray = dataclasses.field(compare=False, repr=False)
     best_epoch: int
     num_epochs: int
     num_parameters: int
@@ -203,9 +206,14 @@ class RankerTrainer:
             callbacks=[*averages, stopping, *callbacks, progress],
         )
         seconds = progress.elapsed()
+        validation, logits = self._evaluate(self._data.validation, table)
+        test = None
+        if evaluate_test:
+            test, logits = self._evaluate(self._data.test, table)
         return TrainedRanker(
-            validation=self._evaluate(self._data.validation, table),
-            test=self._evaluate(self._data.test, table) if evaluate_test else None,
+            validation=validation,
+            test=test,
+            logits=logits,
             best_epoch=stopping.best_epoch,
             num_epochs=len(stopping.epoch_seconds),
             num_parameters=sum(
@@ -295,10 +303,13 @@ class RankerTrainer:
     def _in_order(self, part: RankingPart, table: CodeTable | None) -> Any:
         return self._data.batches(part, 2 * self.config.batch_size, table)
 
-    def _evaluate(self, part: RankingPart, table: CodeTable | None) -> ClickEvaluation:
+    def _evaluate(
+        self, part: RankingPart, table: CodeTable | None
+    ) -> tuple[ClickEvaluation, np.ndarray]:
+        """Metrics and logits of a part."""
         logits = self._predict(self._in_order(part, table))
         train = self._data.train
-        return evaluate_clicks(
+        evaluation = evaluate_clicks(
             part.labels,
             logits,
             part.user_rows,
@@ -306,3 +317,4 @@ class RankerTrainer:
             item_groups(part.item_counts, train.item_counts),
             user_groups(part.user_counts, train.user_counts),
         )
+        return evaluation, logits

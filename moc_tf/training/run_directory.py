@@ -26,6 +26,7 @@ class RunDirectory:
         progress/          state after the latest epoch, while the run is unfinished
         checkpoint/        weights of the trained model, if they are kept
         serving.json       what else its export needs, with them; see `ServingRecord`
+        predictions/       of the part that it was measured on; see `Predictions`
         result.json        written last, so that its presence marks a finished run
 
     Args:
@@ -60,7 +61,7 @@ class RunDirectory:
             names = ("result.json", "config.json", "metrics.jsonl", "serving.json")
             for name in names:
                 (self.path / name).unlink(missing_ok=True)
-            for folder in ("tensorboard", "progress", "checkpoint"):
+            for folder in ("tensorboard", "progress", "checkpoint", "predictions"):
                 shutil.rmtree(self.path / folder, ignore_errors=True)
         _write_json(config, self._config)
         _write_json(self.path / "environment.json", describe_environment())

@@ -12,6 +12,7 @@ import pytest
 from experiments.datasets import Loader, load_dataset
 from moc_tf.code_table import CodeTable
 from moc_tf.indexing import indexing_methods, load_indexer
+from moc_tf.training import Predictions
 from moc_tf.training.methods import CONTROLS
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -96,6 +97,32 @@ def test_from_files_to_codes_to_a_comparison(release, tmp_path):
     assert (tmp_path / "run/table.md").read_text().count("\n| ") >= 3
     again = run("train_ranker", *arguments, "--num_workers=1").stdout
     assert again.count("(done before)") == 3
+
+    one, other = (tmp_path / "run" / results[place]["run"] for place in (1, 0))
+    compared = run("compare_runs", f"--one={one}", f"--other={other}", "--samples=100")
+    line = next(x for x in compared.stdout.splitlines() if x.startswith("all")).split()
+    aucs = [results[place]["auc"] for place in (1, 0)]
+    assert line[1] == str(ROWS // 10)
+    assert line[3:5] == [f"{auc:.4f}" for auc in aucs]
+    assert float(line[5]) == pytest.approx(aucs[0] - aucs[1], abs=6e-5)
+    assert float(line[6]) <= float(line[5]) <= float(line[8])
+    assert any(x.startswith("new") for x in compared.stdout.splitlines())
+
+
+def test_runs_on_other_rows_are_not_compared(tmp_path):
+    for name, data in (("one", "a" * 64), ("other", "b" * 64)):
+        rows = np.zeros(4, np.float32)
+        Predictions("test", data, rows, rows, rows.astype(int), rows > 0).save(
+            tmp_path / name
+        )
+    folders = f"--one={tmp_path / 'one'}", f"--other={tmp_path / 'other'}"
+    process = run("compare_runs", *folders, check=False)
+    assert process.returncode != 0
+    assert "same rows. Received: the test part of data aaaaaaaa" in process.stderr
+    assert "Traceback" not in process.stderr
+    folders = f"--one={tmp_path}", f"--other={tmp_path / 'other'}"
+    process = run("compare_runs", *folders, check=False)
+    assert "finished run that keeps its model" in process.stderr
 
 
 def test_a_folder_without_the_files_is_an_error_that_says_what_to_do(tmp_path):
