@@ -22,7 +22,9 @@ METRICS: Mapping[str, str] = {
     "new, light, heavy users": "the test rows by how often the training part has "
     "their user: never; or among the rarest with half of its rows; or the others.",
     "spread over seeds": "standard deviation over the seeds of a cell, root mean "
-    "square over cells.",
+    "square over cells. In common: of what a seed adds in every ranker alike, by an "
+    "analysis of variance, seeds by rankers, of each data set; rankers share the codes "
+    "of a seed, but no initial weights.",
     "log loss": "mean negative log-likelihood of the test rows, in nats; lower is "
     "better.",
     "information abundance": "how many dimensions of the code embeddings count: of the "

@@ -47,7 +47,7 @@ def overview(grid: Grid, model: str) -> Table:
     """AUC and its difference to "none": a row a configuration, a column a data set."""
     configurations = grid.configurations_of(model)
     settings = grid.settings_of(model)
-    heads, labels = _labels(configurations)
+    heads, labels = labels_of(configurations)
     rows = []
     for configuration, label in zip(configurations, labels, strict=True):
         row = [Entry(text) for text in label]
@@ -74,7 +74,7 @@ def overview(grid: Grid, model: str) -> Table:
 def details(grid: Grid, model: str, setting: Setting) -> Table:
     """All there is to tell of a ranker on a data set, a row a configuration."""
     wanted = [c for c in grid.wanted if (c.setting, c.model) == (setting, model)]
-    heads, labels = _labels([cell.configuration for cell in wanted])
+    heads, labels = labels_of([cell.configuration for cell in wanted])
     extra = [_ABUNDANCE] * any(
         _ABUNDANCE in each.summary.metrics for each in grid.found.values()
     )
@@ -156,7 +156,7 @@ def _versus(found: ContrastedSummary, name: str) -> Entry:
     return Entry(difference_text(versus), p_text(versus))
 
 
-def _labels(
+def labels_of(
     configurations: Sequence[Configuration],
 ) -> tuple[list[str], list[list[str]]]:
     """Headings and cells that say what a row is of, no more than it takes."""

@@ -20,6 +20,7 @@ from experiments.reporting.markdown import glossary, markdown
 from experiments.reporting.page import Section, page
 from experiments.reporting.pictures import SUFFIXES, Picture, draw_pictures
 from experiments.reporting.rows import Row, folders_of, is_of_ranker, read_rows
+from experiments.reporting.seed_spread import spread_tables
 from experiments.reporting.tables import Table, all_tables, plain_table
 
 PAGE = "report.html"
@@ -117,6 +118,8 @@ def _write_claims(
     expected: Callable[[str], Sequence[Cell]],
 ) -> Section:
     """What the suites' rows say of the claims."""
+    suites = {claim.suite for claim in CLAIMS}
+    every = [row for suite, of in rows.items() if suite in suites for row in of]
     findings = judge_claims(CLAIMS, rows, expected)
     pictures = []
     if claim_section.can_plot(findings):
@@ -132,6 +135,7 @@ def _write_claims(
         [
             claim_section.claim_table(findings),
             *breakdown_tables(CLAIMS, rows, claim_section.NAME),
+            *spread_tables(every, claim_section.NAME),
         ],
     )
     _write_tables(folder, section, rows_csv(claim_section.claim_rows(findings)))

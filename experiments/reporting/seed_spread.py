@@ -1,0 +1,171 @@
+"""How far seeds lie apart, on which rows, and whether codes or rankers are to blame."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from experiments.reporting.breakdown import GROUPS
+from experiments.reporting.entries import MISSING, Entry
+from experiments.reporting.grid import Configuration, Setting, cell_of
+from experiments.reporting.rows import Row
+from experiments.reporting.tables import Table, labels_of
+
+_NO_CODES = Configuration("none", 0, "none", "")
+_SOURCES = {"auc": "AUC", "auc_new_items": "AUC, new items"}
+_Runs = Mapping[int, Row]  # of a cell, by seed
+
+
+def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
+    """How far the seeds of a cell lie apart.
+
+    By ranker and group of test rows: of a run's AUC, and of its difference to the run
+    without codes that has the same seed, which is smaller where both have the noise in
+    common.
+
+    By method: how much of it rankers with the same codes have in common, and how much
+    each has for itself. The former is what the codes of a seed are good or bad for.
+
+    Args:
+      rows: of results; one run may be there several times.
+      anchor: what the anchors of the tables begin with.
+    """
+    places: dict[tuple[Setting, str], dict[Configuration, dict[int, Row]]] = {}
+    for row in rows:
+        if row["split"] == "test":
+            setting, model, configuration = cell_of(row)
+            place = places.setdefault((setting, model), {})
+            place.setdefault(configuration, {})[row["seed"]] = row
+    return [
+        Table(
+            "Spread over seeds, by ranker and group of test rows",
+            f"{anchor}-spread",
+            ["ranker", "standard deviation of", *GROUPS.values()],
+            [
+                line
+                for model in sorted({of for _, of in places})
+                for line in _lines(
+                    model, [runs for (_, of), runs in places.items() if of == model]
+                )
+            ],
+            2,
+        ),
+        _by_source(places, f"{anchor}-sources"),
+    ]
+
+
+def two_sources(values: Sequence[Mapping[int, float]]) -> tuple[float, float]:
+    """Variances of what rankers have in common, by seed, and of what each has alone.
+
+    The components of a two-way analysis of variance, seeds by rankers, one value each:
+    a value is a ranker's mean, what its seed adds in every ranker, and a rest.
+
+    Args:
+      values: of each ranker, by seed; seeds that a ranker lacks do not count.
+
+    Returns:
+      The two variances, the first not below 0; NaN for fewer than two rankers or seeds.
+    """
+    seeds = sorted(set.intersection(*map(set, values))) if values else []
+    if len(values) < 2 or len(seeds) < 2:
+        return math.nan, math.nan
+    table = np.array([[of_ranker[seed] for seed in seeds] for of_ranker in values])
+    table -= table.mean(axis=1, keepdims=True)
+    in_common = table.mean(axis=0)
+    degrees = (len(values) - 1) * (len(seeds) - 1)
+    rest = float(((table - in_common) ** 2).sum()) / degrees
+    common = float((in_common**2).sum()) / (len(seeds) - 1)
+    return max(common - rest / len(values), 0.0), rest
+
+
+def _lines(
+    model: str, places: Sequence[Mapping[Configuration, _Runs]]
+) -> list[list[Entry]]:
+    """Of a ranker: the spread of AUC, and that of the difference to no codes."""
+    alone = [(runs, {}) for place in places for runs in place.values()]
+    paired = [
+        (runs, place[_NO_CODES])
+        for place in places
+        for configuration, runs in place.items()
+        if _NO_CODES in place and configuration != _NO_CODES
+    ]
+    lines = []
+    for what, pairs in (("AUC", alone), ("difference to none", paired)):
+        variances = (_mean(_variances(pairs, metric)) for metric in GROUPS)
+        lines.append([Entry(model), Entry(what), *map(_deviation, variances)])
+    return lines
+
+
+def _variances(pairs: Iterable[tuple[_Runs, _Runs]], metric: str) -> list[float]:
+    """Variance over the seeds of each cell that has several.
+
+    Args:
+      pairs: of a cell, and what is taken from it seed by seed; {} for nothing.
+      metric: of the rows.
+    """
+    found = []
+    for runs, others in pairs:
+        values = [
+            row[metric] - (others[seed][metric] if others else 0.0)
+            for seed, row in runs.items()
+            if row.get(metric) is not None and (not others or seed in others)
+        ]
+        if len(values) > 1:
+            found.append(float(np.var(values, ddof=1)))
+    return found
+
+
+def _by_source(
+    places: Mapping[tuple[Setting, str], Mapping[Configuration, _Runs]], anchor: str
+) -> Table:
+    """Of each method that several rankers have, the two sources of its spread."""
+    of_method: dict[Configuration, dict[Setting, list[_Runs]]] = {}
+    for (setting, _), place in places.items():
+        for configuration, runs in place.items():
+            of_setting = of_method.setdefault(configuration, {})
+            of_setting.setdefault(setting, []).append(runs)
+    kept, lines = [], []
+    for configuration, of_setting in of_method.items():
+        entries = []
+        for metric in _SOURCES:
+            found = [
+                two_sources([_values(runs, metric) for runs in rankers])
+                for rankers in of_setting.values()
+            ]
+            for source in (0, 1):
+                known = [each[source] for each in found if not math.isnan(each[source])]
+                entries.append(_deviation(_mean(known)))
+        if any(entry.text != MISSING for entry in entries):
+            kept.append(configuration)
+            lines.append(entries)
+    heads, labels = labels_of(kept)
+    return Table(
+        "Spread over seeds, by method: what rankers with the same codes have in common",
+        anchor,
+        [
+            *heads,
+            *(
+                f"{title}: {source}"
+                for title in _SOURCES.values()
+                for source in ("in common", "each ranker's own")
+            ),
+        ],
+        [
+            [*map(Entry, label), *entries]
+            for label, entries in zip(labels, lines, strict=True)
+        ],
+        len(heads),
+    )
+
+
+def _values(runs: _Runs, metric: str) -> dict[int, float]:
+    return {s: row[metric] for s, row in runs.items() if row.get(metric) is not None}
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return float(np.mean(found)) if found else math.nan
+
+
+def _deviation(variance: float) -> Entry:
+    return Entry(MISSING if math.isnan(variance) else f"{math.sqrt(variance):.4f}")
