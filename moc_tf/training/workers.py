@@ -4,6 +4,7 @@ import concurrent.futures
 import multiprocessing
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -25,7 +26,8 @@ def spread(
     Args:
       work: a generator function that can be pickled.
       tasks: its arguments. A task is done by one worker, in order.
-      num_workers: processes; 1 works in this process, task after task.
+      num_workers: processes; 1 works in this process, task after task. They end with
+        this process, even if it is killed.
 
     Raises:
       ValueError: if num_workers is below 1.
@@ -66,11 +68,20 @@ def _prepare(outbox: Any, threads: int) -> None:
     """Starts a worker: with more threads than cores, kernels wait for one another."""
     global _outbox
     _outbox = outbox
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would do its tasks, and then wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _deliver(work: Callable[[Any], Iterator[Any]], task: Any) -> int:
