@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.reporting.claim_tests import UNMEASURED, Finding
+from experiments.reporting.commands import suite_command
 from experiments.reporting.entries import MISSING, Entry, mean_text, p_value_text
-from experiments.reporting.tables import Table
+from experiments.reporting.expected import NUM_SEEDS
+from experiments.reporting.tables import COMMAND, Table
 from moc_tf.evaluation.figure_file import (
     BLUE,
     GREY,
@@ -22,7 +24,8 @@ VERDICTS = (
     "and the t test are over seeds. p is adjusted by Holm's method over all claims "
     "tested. A claim holds where there is more at the level of 5 %; it does not where "
     "there is less, or where the interval has no difference that matters, in AUC one "
-    "of 0.001. An incomplete suite's verdict is of the data sets and rankers so far."
+    "of 0.001. An incomplete suite's verdict is of the data sets and rankers so far. "
+    f"A suite is run by {suite_command('NAME', NUM_SEEDS)}."
 )
 
 
@@ -32,12 +35,13 @@ def claim_table(findings: Sequence[Finding]) -> Table:
         "Claims",
         f"{NAME}-table",
         [
-            *("claim", "of", "metric", "suite", "measured", "difference"),
-            *("higher in", "p, adjusted", "verdict"),
+            *("claim", "compares", "of", "metric", "suite", "measured"),
+            *("difference", "higher in", "p, adjusted", "verdict", COMMAND),
         ],
         [
             [
-                Entry(finding.claim.text, finding.claim.formula),
+                Entry(finding.claim.text),
+                Entry(finding.claim.formula),
                 Entry(finding.claim.source),
                 Entry(finding.claim.metric),
                 Entry(finding.claim.suite),
@@ -46,6 +50,7 @@ def claim_table(findings: Sequence[Finding]) -> Table:
                 Entry(_higher_text(finding)),
                 Entry(_p_text(finding)),
                 Entry(_verdict_text(finding)),
+                Entry(MISSING, command=suite_command(finding.claim.suite, NUM_SEEDS)),
             ]
             for finding in findings
         ],

@@ -1,4 +1,4 @@
-"""The command that runs a cell again."""
+"""The commands that run a cell, or a suite, again."""
 
 import shlex
 from collections.abc import Sequence
@@ -61,6 +61,15 @@ def command_of(cell: Cell, seeds: Sequence[int]) -> str | None:
         arguments.append(f"--fusion={configuration.fusion}")
     arguments += [*variant, f"--seeds={num_seeds}", "--workdir=runs/again"]
     return shlex.join(["python", "-m", *arguments])
+
+
+def suite_command(suite: str, num_seeds: int) -> str:
+    """What to type to run a suite, from the top of the repository."""
+    return (
+        f"python -m experiments.reproduce --suite={suite} "
+        "--data_dir=/path/to/amazon2014 --workdir=runs/evidence "
+        f"--seeds={num_seeds} --num_workers=2"
+    )
 
 
 def _variant_flags(variant: str) -> list[str] | None:

@@ -1,6 +1,7 @@
 """Claims and their verdicts, by rows whose differences are known by hand."""
 
 import dataclasses
+import re
 
 import pytest
 from matplotlib.figure import Figure
@@ -193,14 +194,15 @@ def test_the_table_has_a_row_a_claim():
         small_suite(), HELPS, dataclasses.replace(HELPS, one=Side("me", 7))
     )
     table = claim_section.claim_table(findings)
-    first, second = ([entry.text for entry in row] for row in table.rows)
+    first, second = ([entry.text for entry in row[:-1]] for row in table.rows)
     # Beauty adds .030, .032, .031, toys nothing.
-    assert first[4:] == [
+    assert first[5:] == [
         *("2 of 3", "+0.0155 ± 0.0012", "1 of 2", "< 0.001, < 0.001"),
         "holds (so far)",
     ]
-    assert second[4:] == ["0 of 0", "-", "-", "-", UNMEASURED]
-    assert table.rows[0][0].note == "moc 7 - none"
+    assert second[5:] == ["0 of 0", "-", "-", "-", UNMEASURED]
+    assert first[1] == "moc 7 - none"
+    assert "reproduce --suite=table1 " in table.rows[0][-1].command
     status = claim_section.claims_status(findings)
     assert status.startswith("0 of 2 claims are measured in full.")
     row, missing = claim_section.claim_rows(findings)
@@ -243,7 +245,9 @@ def test_a_report_begins_with_the_claims_that_its_suites_decide(tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert page.index('id="claims"') < page.index('id="table1"')
     markdown = (tmp_path / "claims/report.md").read_text()
-    assert "| Seven parallel codes help.; moc 7 - none" in markdown
+    assert re.search(r"\| Seven parallel codes help\. +\| moc 7 - none", markdown)
+    assert "reproduce --suite=NAME" in markdown
+    assert "reproduce --suite=table1" in page
     assert "+0.0310" in (tmp_path / "claims/report.tex").read_text()
     assert (tmp_path / "claims/pictures/claims.png").exists()
     lines = (tmp_path / "claims/cells.csv").read_text().splitlines()
