@@ -105,7 +105,7 @@ def _finding(claim: Claim, rows: Sequence[Row], wanted: Sequence[Cell]) -> Findi
     places: dict[_Place, set[Configuration]] = {}
     for cell in wanted:
         places.setdefault((cell.setting, cell.model), set()).add(cell.configuration)
-    sides = {_configuration(side) for side in claim.sides}
+    sides = {configuration_of(side) for side in claim.sides}
     num_wanted = sum(sides <= configurations for configurations in places.values())
     differences = differences_of(claim, rows)
     return Finding(
@@ -138,7 +138,7 @@ def differences_of(claim: Claim, rows: Sequence[Row]) -> Differences:
         setting, model, configuration = cell_of(row)
         of_seed = values.setdefault(configuration, {}).setdefault((setting, model), {})
         of_seed[row["seed"]] = value
-    sides = [values.get(_configuration(side), {}) for side in claim.sides]
+    sides = [values.get(configuration_of(side), {}) for side in claim.sides]
     signs = (1.0, -1.0, -1.0, 1.0)
     found: dict[_Place, dict[int, float]] = {}
     for place in sides[0]:
@@ -150,6 +150,7 @@ def differences_of(claim: Claim, rows: Sequence[Row]) -> Differences:
     return found
 
 
-def _configuration(side: Side) -> Configuration:
+def configuration_of(side: Side) -> Configuration:
+    """What its rows have."""
     fusion = side.fusion if side.num_codes else "none"
     return Configuration(side.method, side.num_codes, fusion, side.variant)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.claims import CLAIMS
-from experiments.reporting import claim_section
+from experiments.reporting import claim_section, code_gains
 from experiments.reporting.breakdown import breakdown_tables
 from experiments.reporting.cells_csv import cells_csv, code_cells_csv, rows_csv
 from experiments.reporting.claim_tests import judge_claims
@@ -13,6 +13,7 @@ from experiments.reporting.code_grid import code_suite_of, make_code_grid
 from experiments.reporting.code_layouts import LAYOUTS
 from experiments.reporting.code_section import code_tables, draw_code_pictures
 from experiments.reporting.expected import NUM_SEEDS, SUITES, expected_cells
+from experiments.reporting.gain_picture import plot_gains
 from experiments.reporting.grid import Cell, Grid, make_grid
 from experiments.reporting.latex import latex
 from experiments.reporting.legend import CODE_METRICS, METRICS, TITLES
@@ -34,8 +35,9 @@ def write_report(
     """Writes the report of all folders of `results`, telling of each when it is done.
 
     In `out/<folder>`: report.md, report.tex, cells.csv and pictures/; the same in
-    `out/claims`, if there is a suite that decides one; in `out`, last of all,
-    report.html, which shows everything. Equal rows give equal bytes.
+    `out/claims`, if there is a suite that decides one, and in `out/gains`, if codes
+    that a ranker was trained on have figures; in `out`, last of all, report.html, which
+    shows everything. Equal rows give equal bytes.
 
     Args:
       results: holds <folder>/results.jsonl.
@@ -53,11 +55,13 @@ def write_report(
     known = [folder for name in SUITES for folder in folders if folder.name == name]
     sections, grids = [], []
     of_suites: dict[str, list[Row]] = {}
+    of_codes: list[Row] = []
     for folder in [*known, *(folder for folder in folders if folder not in known)]:
         name = folder.name
         rows = read_rows(folder / "results.jsonl")
         target = out / name
         if suite := code_suite_of(name, rows):
+            of_codes += rows
             codes = make_code_grid(suite, rows, name)
             sections.append(
                 Section(
@@ -94,6 +98,10 @@ def write_report(
         sections.append(section)
         _write_tables(target, section, cells_csv(grid))
         yield f"{name}: {grid.completeness}"
+    of_rankers = _of_claims(of_suites)
+    if gains := code_gains.code_gains(of_codes, of_rankers):
+        sections.insert(0, _write_gains(out / code_gains.NAME, gains))
+        yield f"{code_gains.NAME}: {len(gains)} ways to make codes."
     if any(claim.suite in of_suites for claim in CLAIMS):
         claims = _write_claims(out / claim_section.NAME, of_suites, expected)
         sections.insert(0, claims)
@@ -112,14 +120,37 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
+def _of_claims(rows: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The rows of all suites that decide claims; a run may be in several."""
+    suites = {claim.suite for claim in CLAIMS}
+    return [row for suite, found in rows.items() if suite in suites for row in found]
+
+
+def _write_gains(folder: Path, gains: Sequence[code_gains.CodeGain]) -> Section:
+    """What codes are like beside what they gain."""
+    pictures, tables = [], []
+    for setting, found in code_gains.by_setting(gains).items():
+        picture = Picture(
+            f"What codes are like, and what they gain: {setting.label}",
+            folder / f"pictures/gains_{setting.slug}",
+        )
+        for suffix in SUFFIXES:
+            plot_gains(found, picture.path.with_name(picture.path.name + suffix))
+        pictures.append(picture)
+        tables.append(code_gains.gain_table(setting, found))
+    section = Section(
+        code_gains.NAME, code_gains.TITLE, code_gains.STATUS, _texts(pictures), tables
+    )
+    _write_tables(folder, section, rows_csv(code_gains.gain_rows(gains)), CODE_METRICS)
+    return section
+
+
 def _write_claims(
     folder: Path,
     rows: Mapping[str, Sequence[Row]],
     expected: Callable[[str], Sequence[Cell]],
 ) -> Section:
     """What the suites' rows say of the claims."""
-    suites = {claim.suite for claim in CLAIMS}
-    every = [row for suite, of in rows.items() if suite in suites for row in of]
     findings = judge_claims(CLAIMS, rows, expected)
     pictures = []
     if claim_section.can_plot(findings):
@@ -135,7 +166,7 @@ def _write_claims(
         [
             claim_section.claim_table(findings),
             *breakdown_tables(CLAIMS, rows, claim_section.NAME),
-            *spread_tables(every, claim_section.NAME),
+            *spread_tables(_of_claims(rows), claim_section.NAME),
         ],
     )
     _write_tables(folder, section, rows_csv(claim_section.claim_rows(findings)))
