@@ -41,3 +41,13 @@ CODE_SUITES: Mapping[str, CodeSuiteCells] = {
     # NMI between codebooks.
     "figure3": CodeSuiteCells((*_PARALLEL, *_OTHERS), (7,)),
 }
+
+
+def method_and_variant(name: str) -> tuple[str, str]:
+    """Method and variant of the rankers that read an indexer's codes.
+
+    Args:
+      name: of the indexer, such as "diverse_moc" of method "moc", variant "diverse".
+    """
+    variant, of_moc, _ = name.partition("_moc")
+    return ("moc", variant) if of_moc else (name, "")

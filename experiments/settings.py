@@ -18,6 +18,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.code_suites import method_and_variant
 from moc_tf.training import Method, RankerConfig
 from moc_tf.training.methods import MOC_VARIANTS
 from moc_tf.training.run_directory import write_text
@@ -199,8 +200,7 @@ def indexing_method(name: str, num_codes: int) -> Method:
       name: one of `moc_tf.indexing.indexing_methods()` or of `INDEXERS`.
       num_codes: N. One code of "moc", in any form, is that of "vq".
     """
-    method = INDEXERS.get(name, (name, {}))[0]
+    method, variant = method_and_variant(name)
     if method == "moc" and num_codes == 1:
         return Method("vq", 1)
-    variant = name.removesuffix("_moc") if name in INDEXERS else ""
     return Method(method, num_codes, variant)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from experiments.claims import Claim, Side
+from experiments.code_suites import method_and_variant
 from experiments.reporting.claim_tests import (
     configuration_of,
     differences_of,
@@ -15,7 +16,6 @@ from experiments.reporting.entries import MISSING, Entry, mean_text
 from experiments.reporting.grid import Setting
 from experiments.reporting.rows import Row
 from experiments.reporting.tables import Table, labels_of
-from experiments.settings import indexing_method
 from moc_tf.evaluation import Interval, PairedDifference, mean_interval
 
 NAME = "gains"
@@ -68,8 +68,8 @@ def code_gains(codes: Sequence[Row], rankers: Sequence[Row]) -> list[CodeGain]:
     fits: dict[tuple[Setting, Side], dict[int, Row]] = {}
     for row in codes:
         if row["num_codes"] == NUM_CODES:
-            method = indexing_method(row["method"], row["num_codes"])
-            side = Side(method.name, method.num_codes, method.variant)
+            method, variant = method_and_variant(row["method"])
+            side = Side(method, NUM_CODES, variant)
             setting = Setting(row["dataset"], row["protocol"])
             fits.setdefault((setting, side), {})[row["seed"]] = row
     found = []

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from experiments import settings, suite_choice, suites
-from experiments.code_suites import CODE_SUITES
+from experiments.code_suites import CODE_SUITES, method_and_variant
 from experiments.settings import indexing_method
 from moc_tf.indexing import indexing_methods, make_indexer
 from moc_tf.training import Method
@@ -28,6 +28,16 @@ code_suites.CODE_SUITES = {
     "figure3": code_suites.CodeSuiteCells(("moc", "pq"), (2,)),
 }
 """
+
+
+def test_names_of_forms_of_moc_are_told_from_those_of_methods():
+    assert method_and_variant("concatenated_moc") == ("moc", "concatenated")
+    assert [method_and_variant(name) for name in ("moc", "rq_vae", "opq")] == [
+        *(("moc", ""), ("rq_vae", ""), ("opq", "")),
+    ]
+    for name, (method, options) in settings.INDEXERS.items():
+        found = Method(method, 7, method_and_variant(name)[1])
+        assert found.indexer_options == options
 
 
 def test_figure1_has_every_method_that_can_be_decoded_at_every_scale():
