@@ -4,7 +4,6 @@ import dataclasses
 import re
 
 import pytest
-from matplotlib.figure import Figure
 
 from experiments.claims import CLAIMS, OURS, PAPER, REVIEWERS, Claim, Side
 from experiments.reporting import claim_section
@@ -211,15 +210,7 @@ def test_the_table_has_a_row_a_claim():
     assert missing["mean"] is None
 
 
-def test_the_picture_has_what_was_measured_of_auc(tmp_path, monkeypatch):
-    made = []
-    start = Figure.subplots
-
-    def watched(self, *args, **options):
-        made.append(start(self, *args, **options))
-        return made[-1]
-
-    monkeypatch.setattr(Figure, "subplots", watched)
+def test_the_picture_has_what_was_measured_of_auc(tmp_path, axes_made):
     claims = (
         HELPS,
         dataclasses.replace(HELPS, one=Side("me", 7)),
@@ -229,7 +220,7 @@ def test_the_picture_has_what_was_measured_of_auc(tmp_path, monkeypatch):
     rows = [*runs("none", NONE), *runs("moc", MOC), *runs("random", RANDOM)]
     findings = judge(rows, *claims)
     claim_section.plot_claims(findings, tmp_path / "claims.svg")
-    (axes,) = made
+    (axes,) = axes_made
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["moc 7 - none", "random 7 - none, new items"]
     filled, empty = (c.lines[0].get_markerfacecolor() for c in axes.containers)

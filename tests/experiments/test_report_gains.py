@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from matplotlib.figure import Figure
 
 from experiments.reporting import code_gains
 from experiments.reporting.gain_picture import plot_gains
@@ -104,17 +103,9 @@ def test_the_table_ends_with_the_correlations():
     assert {len(row) for row in table.rows} == {len(table.heads)}
 
 
-def test_the_picture_has_a_point_a_method_in_each_panel(tmp_path, monkeypatch):
-    made = []
-    start = Figure.subplots
-
-    def watched(self, *args, **options):
-        made.append(start(self, *args, **options))
-        return made[-1]
-
-    monkeypatch.setattr(Figure, "subplots", watched)
+def test_the_picture_has_a_point_a_method_in_each_panel(tmp_path, axes_made):
     plot_gains(code_gains.code_gains(CODES, RANKERS), tmp_path / "gains.svg")
-    panels = list(made[0].flat)
+    panels = list(axes_made[0].flat)
     assert [len(axes.containers) for axes in panels] == [2, 3, 3, 3]
     (point,) = panels[0].containers[0].lines[0].get_xydata()
     assert point == pytest.approx((0.41, 0.031))
