@@ -46,17 +46,18 @@ def main(_: list[str]) -> None:
     )
     for name, rows in (("all", slice(None)), ("new", one.new_item)):
         labels = one.labels[rows]
-        if labels.all() or not labels.any():
-            print(f"{name:<6}{len(labels):>9,}  no rows of both labels")
+        try:
+            found = bootstrap_auc_difference(
+                labels,
+                one.logits[rows],
+                other.logits[rows],
+                one.user_rows[rows],
+                _SAMPLES.value,
+                seed=_SEED.value,
+            )
+        except ValueError as error:  # too few users, or rows of one label
+            print(f"{name:<6}{len(labels):>9,}  no interval: {error}")
             continue
-        found = bootstrap_auc_difference(
-            labels,
-            one.logits[rows],
-            other.logits[rows],
-            one.user_rows[rows],
-            _SAMPLES.value,
-            seed=_SEED.value,
-        )
         print(
             f"{name:<6}{len(labels):>9,}{found.num_users:>9,}"
             f"{auc(labels, one.logits[rows]):>9.4f}"

@@ -10,17 +10,13 @@ from experiments.reporting.entries import Entry, mean_text
 from experiments.reporting.grid import Setting, cell_of
 from experiments.reporting.rows import Row
 from experiments.reporting.tables import Table
+from moc_tf.evaluation import ITEM_GROUPS, USER_GROUPS
 
 # Groups of the test rows, by the metric that a row of results has of each.
 GROUPS: Mapping[str, str] = {
     "auc": "all",
-    "auc_new_items": "new items",
-    "auc_tail_items": "tail items",
-    "auc_middle_items": "middle items",
-    "auc_head_items": "head items",
-    "auc_new_users": "new users",
-    "auc_light_users": "light users",
-    "auc_heavy_users": "heavy users",
+    **{f"auc_{name}_items": f"{name} items" for name in ITEM_GROUPS},
+    **{f"auc_{name}_users": f"{name} users" for name in USER_GROUPS},
 }
 
 

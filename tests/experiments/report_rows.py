@@ -9,6 +9,7 @@ MOC = {0: 0.530, 1: 0.572, 2: 0.611}
 PQ = {0: 0.510, 1: 0.552, 2: 0.595}
 # To none: +0.0010, standard deviation 0.01015, t 0.171, p 0.880.
 RANDOM = {0: 0.510, 1: 0.530, 2: 0.583}
+DEEPFM = {"model": "deepfm"}
 
 
 def runs(method, aucs, num_codes=7, **changes):
@@ -65,3 +66,11 @@ def write(folder, rows):
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "results.jsonl").write_text(lines)
+
+
+def shown(table):
+    """Entries by heading, a row each."""
+    return [
+        dict(zip(table.heads, (entry.text for entry in row), strict=True))
+        for row in table.rows
+    ]

@@ -125,6 +125,14 @@ def test_runs_on_other_rows_are_not_compared(tmp_path):
     assert "finished run that keeps its model" in process.stderr
 
 
+def test_runs_on_too_few_users_are_told_to_have_no_interval(tmp_path):
+    labels = np.array([0, 1, 0, 1], np.float32)
+    of_one_user = np.zeros(4, int), np.zeros(4, bool)
+    Predictions("test", "a" * 64, labels, labels, *of_one_user).save(tmp_path)
+    told = run("compare_runs", f"--one={tmp_path}", f"--other={tmp_path}").stdout
+    assert "no interval: It takes at least two users" in told
+
+
 def test_a_folder_without_the_files_is_an_error_that_says_what_to_do(tmp_path):
     process = run(
         "train_ranker",

@@ -6,18 +6,17 @@ import re
 from experiments.claims import PAPER, Claim, Side
 from experiments.reporting.breakdown import breakdown_tables
 from experiments.reporting.writing import write_report
-from tests.experiments.report_rows import MOC, NONE, runs, small_suite, write
+from tests.experiments.report_rows import (
+    DEEPFM,
+    MOC,
+    NONE,
+    runs,
+    shown,
+    small_suite,
+    write,
+)
 
 HELPS = Claim("Codes help.", PAPER, "table1", Side("moc", 7), Side("none", 0))
-DEEPFM = {"model": "deepfm"}
-
-
-def shown(table):
-    """Entries by heading, a row each."""
-    return [
-        dict(zip(table.heads, (entry.text for entry in row), strict=True))
-        for row in table.rows
-    ]
 
 
 def of(rows, *claims):

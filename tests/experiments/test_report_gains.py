@@ -7,8 +7,7 @@ import pytest
 from experiments.reporting import code_gains
 from experiments.reporting.gain_picture import plot_gains
 from experiments.reporting.writing import write_report
-from tests.experiments.report_rows import MOC, NONE, PQ, RANDOM, runs, write
-from tests.experiments.test_report_breakdown import shown
+from tests.experiments.report_rows import MOC, NONE, PQ, RANDOM, runs, shown, write
 
 RANKERS = [
     *runs("none", NONE),

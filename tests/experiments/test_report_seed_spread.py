@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.reporting.seed_spread import spread_tables, two_sources
-from tests.experiments.report_rows import MOC, NONE, RANDOM, runs
-from tests.experiments.test_report_breakdown import DEEPFM, shown
+from tests.experiments.report_rows import DEEPFM, MOC, NONE, RANDOM, runs, shown
 
 
 def test_seeds_spread_less_in_what_two_runs_have_not_in_common():
