@@ -21,7 +21,7 @@ def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
 
     By ranker and group of test rows: of a run's AUC, and of its difference to the run
     without codes that has the same seed, which is smaller where both have the noise in
-    common.
+    common. Of the cells that all rankers have, so that these can be compared.
 
     By method: how much of it rankers with the same codes have in common, and how much
     each has for itself. The former is what the codes of a seed are good or bad for.
@@ -36,6 +36,7 @@ def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
             setting, model, configuration = cell_of(row)
             place = places.setdefault((setting, model), {})
             place.setdefault(configuration, {})[row["seed"]] = row
+    shared = _shared_by_rankers(places)
     return [
         Table(
             "Spread over seeds, by ranker and group of test rows",
@@ -45,7 +46,7 @@ def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
                 line
                 for model in sorted({of for _, of in places})
                 for line in _lines(
-                    model, [runs for (_, of), runs in places.items() if of == model]
+                    model, [place for (_, of), place in shared.items() if of == model]
                 )
             ],
             2,
@@ -76,6 +77,21 @@ def two_sources(values: Sequence[Mapping[int, float]]) -> tuple[float, float]:
     rest = float(((table - in_common) ** 2).sum()) / degrees
     common = float((in_common**2).sum()) / (len(seeds) - 1)
     return max(common - rest / len(values), 0.0), rest
+
+
+def _shared_by_rankers(
+    places: Mapping[tuple[Setting, str], Mapping[Configuration, _Runs]],
+) -> dict[tuple[Setting, str], dict[Configuration, _Runs]]:
+    """The places, each with the configurations that every ranker has in its setting."""
+    models = {model for _, model in places}
+    return {
+        (setting, model): {
+            configuration: runs
+            for configuration, runs in place.items()
+            if all(configuration in places.get((setting, of), ()) for of in models)
+        }
+        for (setting, model), place in places.items()
+    }
 
 
 def _lines(

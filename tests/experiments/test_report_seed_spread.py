@@ -34,13 +34,24 @@ def test_a_difference_is_to_the_run_of_the_same_place_and_seed():
         *runs("moc", {0: 0.5, 1: 0.7}),  # 0 and .1: standard deviation .0707
         *runs("none", {0: 0.6, 1: 0.5}, **toys),
         *runs("moc", {0: 0.6, 1: 0.5}, **toys),  # 0
-        *runs("moc", MOC, **DEEPFM),  # none has no run there
+        *runs("moc", MOC, dataset="amazon/games"),  # none has no run there
+    ]
+    _, line = shown(spread_tables(rows, "claims")[0])
+    assert line["all"] == "0.0500"
+
+
+def test_rankers_are_compared_by_the_cells_that_all_of_them_have():
+    toys = {"dataset": "amazon/toys", "data_sha256": "x"}
+    rows = [
+        *runs("none", NONE),
+        *runs("moc", MOC),
+        *runs("random", RANDOM),  # of dcn_v2 alone
+        *runs("moc", {0: 0.1, 1: 0.9}, **toys),  # of dcn_v2 alone
+        *runs("moc", {0: 0.5, 1: 0.7}, **DEEPFM),  # none has no run there
     ]
     lines = shown(spread_tables(rows, "claims")[0])
     assert [line["ranker"] for line in lines] == ["dcn_v2"] * 2 + ["deepfm"] * 2
-    assert lines[1]["all"] == "0.0500"
-    assert lines[3]["all"] == "-"
-    assert lines[2]["all"] == "0.0405"
+    assert [line["all"] for line in lines] == ["0.0405", "-", "0.1414", "-"]
 
 
 def test_what_a_seed_adds_in_every_ranker_is_told_from_the_rest():
