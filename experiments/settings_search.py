@@ -44,7 +44,7 @@ class SettingsSearch:
         num_workers: int,
     ):
         self._data = (dataset, protocol)
-        self._default = settings.default_setting(dataset)
+        self._default = settings.default_setting(dataset, protocol)
         self._methods = list(methods)
         self._seeds = tuple(seeds)
         self._load = load
@@ -101,7 +101,8 @@ class SettingsSearch:
         """
         chosen: dict[str, dict[str, Any]] = {model: {} for model in models}
         trials: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
-        for name, candidates in settings.SEARCHED.items():
+        _, protocol = self._data
+        for name, candidates in settings.SEARCHED[protocol].items():
             # A ranker without an MLP has no widths to choose.
             having = [
                 model

@@ -33,7 +33,7 @@ _PROTOCOL = flags.DEFINE_enum(
     "protocol",
     "rating",
     ["rating", "implicit"],
-    "rating: above 3 is a click; implicit: an interaction is, a random item is not.",
+    "rating: above 3 is a click; implicit: an interaction is, another's item is not.",
 )
 _METHODS = flags.DEFINE_list(
     "methods",

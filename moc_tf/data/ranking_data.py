@@ -36,8 +36,8 @@ class RankingPart:
       item_rows: int32, [rows], into the catalogue.
       labels: float32 0 or 1, [rows].
       new_item: bool, [rows]: has the item no row in the training part?
-      item_counts: int64, [rows], rows of the training part with the same item.
-      user_counts: int64, [rows], rows of the training part with the same user.
+      item_counts: int64, [rows], interactions with the item in the training part.
+      user_counts: int64, [rows], interactions of the user in the training part.
       sha256: checksum of user ids, item ids and labels.
     """
 
@@ -237,15 +237,20 @@ def prepare_ranking_data(
       ValueError: if the log names items that the catalogue lacks, or the protocol
         does not fit the log.
     """
-    parts = label_parts(interactions, split_by_time(interactions), protocol, seed)
-    train_rows = catalogue.rows(parts[0].item_ids)
-    known_items = np.unique(train_rows)
+    split = split_by_time(interactions)
+    parts = label_parts(interactions, split, protocol, seed)
     user_vocabulary = Vocabulary(parts[0].user_ids)
     vocabularies = {"user": user_vocabulary}
     users = np.unique(interactions.user_ids)
-    train_users = np.searchsorted(users, parts[0].user_ids)
-    item_counts = np.bincount(train_rows, minlength=len(catalogue.item_ids))
-    user_counts = np.bincount(train_users, minlength=len(users))
+    item_counts = np.bincount(
+        catalogue.rows(interactions.item_ids[split.train]),
+        minlength=len(catalogue.item_ids),
+    )
+    known_items = np.flatnonzero(item_counts)
+    user_counts = np.bincount(
+        np.searchsorted(users, interactions.user_ids[split.train]),
+        minlength=len(users),
+    )
 
     attributes = {_ITEM: catalogue.item_ids} | {
         attribute: catalogue.attributes[attribute]

@@ -92,67 +92,71 @@ class TestRating:
 
 @st.composite
 def logs(draw):
-    """Logs of up to 40 rows, in which every user lacks a common item."""
-    rows = draw(
-        st.lists(
-            st.tuples(st.sampled_from("abcde"), st.sampled_from("klmnop")),
-            min_size=10,
-            max_size=40,
+    """A log of up to 40 rows and a split of it, by which each part has a draw."""
+    rows, parts = [], []
+    for _ in range(3):
+        more = draw(
+            st.lists(
+                st.tuples(st.sampled_from("abcde"), st.sampled_from("klmnop")),
+                max_size=11,
+            )
         )
-    )
-    # Two users who share nothing open the log, so that each has an item to be drawn.
-    rows = [("y", "u"), ("z", "v"), *rows]
-    return log_of(*zip(*rows, strict=True))
+        # Two users who share nothing, so that everyone has an item to be drawn.
+        more = [("y", "u"), ("z", "v"), *more]
+        parts.append(np.arange(len(more)) + len(rows))
+        rows += more
+    return log_of(*zip(*rows, strict=True)), TimeSplit(*parts)
 
 
 class TestImplicit:
     def test_a_forced_draw(self):
-        users = list("ababababab")
+        users = list("ab" * 10)
         log = log_of(users, ["x" if user == "a" else "y" for user in users])
         train, validation, test = label_parts(log, split_by_time(log), "implicit")
         a_row = [("a", "x", 1.0), ("a", "y", 0.0)]
         b_row = [("b", "y", 1.0), ("b", "x", 0.0)]
-        for part, expected in (
-            (train, 4 * (a_row + b_row)),
-            (validation, a_row),
-            (test, b_row),
-        ):
+        for part, times in ((train, 8), (validation, 1), (test, 1)):
             rows = zip(part.user_ids, part.item_ids, part.labels, strict=True)
-            assert list(rows) == expected
+            assert list(rows) == times * (a_row + b_row)
 
     @settings(deadline=None)
     @given(logs(), st.integers(0, 9))
-    def test_draws_keep_their_promises(self, log, seed):
-        split = split_by_time(log)
+    def test_draws_keep_their_promises(self, log_and_split, seed):
+        log, split = log_and_split
         parts = label_parts(log, split, "implicit", seed)
         taken = set(zip(log.user_ids.tolist(), log.item_ids.tolist(), strict=True))
-        known = set()
         for rows, part in zip(vars(split).values(), parts, strict=True):
-            known |= set(log.item_ids[rows].tolist())
             assert part.labels.tolist() == [1, 0] * len(rows)
             assert part.user_ids.tolist() == np.repeat(log.user_ids[rows], 2).tolist()
             assert part.item_ids[::2].tolist() == log.item_ids[rows].tolist()
             assert not taken & set(pairs(part, 0))
-            assert set(part.item_ids[1::2].tolist()) <= known
+            assert set(part.item_ids[1::2]) <= set(log.item_ids[rows])
 
-    def test_an_item_is_drawn_from_its_first_part_on(self):
-        users = ["b"] + ["a"] * 98 + ["b"]
-        items = ["y"] + ["x"] * 98 + ["new"]
+    def test_what_a_user_takes_later_is_not_drawn(self):
+        users, items = ["a", "b", "b", "b"] * 10, ["x", "y", "z", "y"] * 10
+        users[-1], items[-1] = "a", "z"
         log = log_of(users, items)
-        parts = label_parts(log, split_by_time(log), "implicit")
-        drawn = [{i for u, i in pairs(part, 0) if u == "a"} for part in parts]
-        assert drawn == [{"y"}, {"y"}, {"y", "new"}]
+        train, _, _ = label_parts(log, split_by_time(log), "implicit")
+        assert {item for user, item in pairs(train, 0) if user == "a"} == {"y"}
 
-    def test_draws_are_uniform_over_what_is_allowed(self):
-        others = [f"i{i}" for i in range(10)]
-        users = ["b"] * 10 + ["a"] * 4000
-        log = log_of(users, others + ["i0"] * 2000 + ["x"] * 2000)
-        train, validation, _ = label_parts(log, split_by_time(log), "implicit")
-        for part in (train, validation):
-            drawn = [item for user, item in pairs(part, 0) if user == "a"]
-            values, counts = np.unique(drawn, return_counts=True)
-            assert values.tolist() == others[1:]
-            assert chisquare(counts).pvalue > 0.01
+    def test_draws_are_as_frequent_as_the_interactions_of_the_part(self):
+        often = {f"i{i}": i for i in range(1, 11)}
+        others = [item for item, count in often.items() for _ in range(count)]
+        users = ["b"] * 55 + ["a"] * 55
+        log = log_of(
+            22 * users,
+            20 * (others + ["own"] * 55) + 2 * (["last"] * 55 + ["own"] * 55),
+        )
+        train, rest = np.split(np.arange(22 * 110), [20 * 110])
+        parts = label_parts(log, TimeSplit(train, rest, rest), "implicit")
+        drawn = [
+            [item for user, item in pairs(part, 0) if user == "a"] for part in parts
+        ]
+        values, counts = np.unique(drawn[0], return_counts=True)
+        assert set(values) == set(often)
+        expected = np.array([often[str(value)] for value in values])
+        assert chisquare(counts, 20 * expected).pvalue > 0.01
+        assert set(drawn[1]) == set(drawn[2]) == {"last"}
 
     def test_the_seed_decides(self):
         log = log_of(list("ab") * 50, [f"i{i}" for i in range(100)])
@@ -165,18 +169,18 @@ class TestImplicit:
         assert not set(draw(3)) & set(draw(4))
 
     def test_ratings_are_not_read(self):
-        users, items = list("ab") * 5, list("xy") * 5
-        for ratings in (None, np.ones(10, np.float32)):
+        users, items = list("ab") * 10, list("xy") * 10
+        for ratings in (None, np.ones(20, np.float32)):
             log = log_of(users, items, ratings)
             train, _, _ = label_parts(log, split_by_time(log), "implicit")
-            assert train.labels.tolist() == [1, 0] * 8
+            assert train.labels.tolist() == [1, 0] * 16
 
     def test_a_user_with_everything_is_an_error(self):
         log = log_of(["b", "b", "a", "a"] * 5, ["x", "y", "x", "x"] * 5)
         with pytest.raises(
             ValueError,
-            match=r"^User 'b' has interacted with nearly all of 2 items, .* Use the "
-            r"protocol 'rating' or leave the user out\.$",
+            match=r"^User 'b' has interacted with the items of nearly all 16 .* Use "
+            r"the protocol 'rating', leave the user out, or bring a longer log\.$",
         ):
             label_parts(log, split_by_time(log), "implicit")
 

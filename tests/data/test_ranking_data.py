@@ -172,17 +172,20 @@ class TestChecksums:
 
 def test_implicit_rows_are_doubled():
     log = Interactions(
-        np.array(["u1", "u2"] * 5),
-        np.array(["c", "a"] * 4 + ["c", "new"]),
-        np.arange(10),
+        np.array(["u1", "u2"] * 10),
+        np.array(["c", "a"] * 9 + ["c", "new"]),
+        np.arange(20),
         None,
     )
     data = prepare(log, protocol="implicit")
-    assert data.train.labels.tolist() == [1, 0] * 8
-    assert data.train.item_rows.tolist() == [0, 1, 1, 0] * 4
-    assert data.train.user_rows.tolist() == [0, 0, 1, 1] * 4
-    assert data.test.item_rows.tolist() == [3, 0]
-    assert data.test.new_item.tolist() == [True, False]
+    assert data.train.labels.tolist() == [1, 0] * 16
+    assert data.train.item_rows.tolist() == [0, 1, 1, 0] * 8
+    assert data.train.user_rows.tolist() == [0, 0, 1, 1] * 8
+    assert data.test.item_rows.tolist() == [0, 3, 3, 0]
+    assert data.test.new_item.tolist() == [False, True, True, False]
+    # Of interactions, not of rows, which are twice as many.
+    assert data.train.item_counts.tolist() == [8] * 32
+    assert data.test.user_counts.tolist() == [8] * 4
 
 
 def test_items_that_the_catalogue_lacks_are_named():

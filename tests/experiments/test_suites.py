@@ -79,13 +79,13 @@ def test_chosen_settings_are_used_and_are_settings(tmp_path, monkeypatch):
     assert chosen.ranker.learning_rate == 0.5
     assert chosen.ranker.hidden_units == (8, 4)  # a tuple, which can be hashed
     assert chosen.indexer == {**settings.AMAZON.indexer, "epochs": 3}
-    for other in (
-        ("amazon/beauty", "rating", "deepfm"),
-        ("amazon/beauty", "implicit", "dcn_v2"),
+    for dataset, protocol, model, learning_rate in (
+        ("amazon/beauty", "rating", "deepfm", 1e-3),
+        ("amazon/beauty", "implicit", "dcn_v2", 4e-3),
+        ("planted", "implicit", "dcn_v2", 4e-3),
     ):
-        ranker = settings.setting(*other).ranker
-        assert ranker.model == other[2]
-        assert ranker.learning_rate == settings.AMAZON.ranker.learning_rate
+        ranker = settings.setting(dataset, protocol, model).ranker
+        assert (ranker.model, ranker.learning_rate) == (model, learning_rate)
     # All rankers of a data set share indexers.
     same = dict(settings.indexer_setting("amazon/beauty", "rating"))
     assert same == settings.setting("amazon/beauty", "rating", "deepfm").indexer
@@ -232,7 +232,8 @@ def searched(tmp_path, *flags):
         "from experiments import search_settings, settings;"
         f"settings.CONFIGS = pathlib.Path({str(tmp_path)!r});"
         "settings.SEARCHED_OF_INDEXERS = {'epochs': (1, 30)};"
-        "settings.SEARCHED = {'learning_rate': (1e-6, 4e-3), 'hidden_units': ((8,),)};"
+        "settings.SEARCHED = {'rating': "
+        "{'learning_rate': (1e-6, 4e-3), 'hidden_units': ((8,),)}};"
         "app.run(search_settings.main)"
     )
     command = [sys.executable, "-c", script, "--dataset=planted", *flags]
