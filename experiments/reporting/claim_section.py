@@ -21,10 +21,11 @@ NAME = "claims"
 TITLE = "Claims: what the runs say of each"
 VERDICTS = (
     "The difference is a mean over data sets and rankers, by seed; its 95 % interval "
-    "and the t test are over seeds. p is adjusted by Holm's method over all claims "
-    "tested. A claim holds where there is more at the level of 5 %; it does not where "
-    "there is less, or where the interval has no difference that matters, in AUC one "
-    "of 0.001. An incomplete suite's verdict is of the data sets and rankers so far. "
+    "and the t tests are over seeds. p is of no difference. A claim holds where there "
+    "is more; it does not where the difference is less than one that matters, in AUC "
+    "0.001. Both are tested at the level of 5 %, adjusted by Holm's method over all "
+    "claims tested, so that an interval alone decides nothing. "
+    "An incomplete suite's verdict is of the data sets and rankers so far. "
     f"A suite is run by {suite_command('NAME', NUM_SEEDS)}."
 )
 
@@ -71,6 +72,7 @@ def claim_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "higher": finding.num_higher,
             **_figures(finding),
             "adjusted_p_value": finding.adjusted_p_value,
+            "adjusted_p_of_mattering": finding.adjusted_p_of_mattering,
             "verdict": finding.verdict,
         }
         for finding in findings

@@ -31,8 +31,10 @@ class Finding:
       num_higher: those measured in which the mean difference is above 0.
       difference: of a seed's mean over these pairs; None without a seed that all of
         them have.
-      adjusted_p_value: adjusted by Holm's method over all claims that were tested;
-        NaN without a test.
+      adjusted_p_value: of no difference; adjusted by Holm's method over all claims that
+        were tested; NaN without a test.
+      adjusted_p_of_mattering: of a difference as large as the smallest that matters,
+        of an open question in either direction; adjusted in the same way.
     """
 
     claim: Claim
@@ -41,6 +43,7 @@ class Finding:
     num_higher: int
     difference: PairedDifference | None
     adjusted_p_value: float
+    adjusted_p_of_mattering: float
 
     @property
     def is_complete(self) -> bool:
@@ -49,23 +52,22 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """What is to be said.
+        """What is to be said, each at the level of 5 %, corrected.
 
-        A claim holds if there is more at the level of 5 %, corrected, and does not
-        hold if there is less, or if the interval has no difference that matters. Of an
-        open question, which of the two has more. Else it is not decided.
+        A claim does not hold if the difference is less than one that matters; else it
+        holds if there is more. Of an open question, no difference matters if it is less
+        than one that does in either direction; else it is told which has more. What is
+        neither is not decided.
         """
         if self.difference is None or math.isnan(self.adjusted_p_value):
             return UNMEASURED
-        found, smallest = self.difference, self.claim.smallest
+        is_open = self.claim.is_open
+        if self.adjusted_p_of_mattering < _LEVEL:
+            return ALIKE if is_open else DOES_NOT
         if self.adjusted_p_value < _LEVEL:
-            if found.mean > 0:
-                return MORE if self.claim.is_open else HOLDS
-            return LESS if self.claim.is_open else DOES_NOT
-        if found.high < smallest and not self.claim.is_open:
-            return DOES_NOT
-        if -smallest < found.low and found.high < smallest:
-            return ALIKE
+            if self.difference.mean > 0:
+                return MORE if is_open else HOLDS
+            return LESS if is_open else DOES_NOT
         return UNDECIDED
 
 
@@ -93,39 +95,69 @@ def judge_claims(
         _finding(claim, rows.get(claim.suite, ()), wanted_of[claim.suite])
         for claim in claims
     ]
-    p_values = [f.difference.p_value if f.difference else math.nan for f in found]
-    adjusted = holm_adjusted(p_values)
+    of_none = holm_adjusted([f.adjusted_p_value for f in found])
+    of_mattering = holm_adjusted([f.adjusted_p_of_mattering for f in found])
     return [
-        dataclasses.replace(finding, adjusted_p_value=float(p))
-        for finding, p in zip(found, adjusted, strict=True)
+        dataclasses.replace(
+            finding, adjusted_p_value=float(p), adjusted_p_of_mattering=float(q)
+        )
+        for finding, p, q in zip(found, of_none, of_mattering, strict=True)
     ]
 
 
 def _finding(claim: Claim, rows: Sequence[Row], wanted: Sequence[Cell]) -> Finding:
+    """With p-values that are not adjusted yet."""
     places: dict[_Place, set[Configuration]] = {}
     for cell in wanted:
         places.setdefault((cell.setting, cell.model), set()).add(cell.configuration)
     sides = {configuration_of(side) for side in claim.sides}
     num_wanted = sum(sides <= configurations for configurations in places.values())
     differences = differences_of(claim, rows)
+    difference = mean_difference(differences)
     return Finding(
         claim,
         len(differences),
         num_wanted,
         sum(float(np.mean(list(d.values()))) > 0 for d in differences.values()),
-        mean_difference(differences),
-        math.nan,
+        difference,
+        difference.p_value if difference else math.nan,
+        _p_of_mattering(claim, differences),
     )
 
 
-def mean_difference(differences: Differences) -> PairedDifference | None:
-    """Averaged over places seed by seed, then over the seeds that all places have."""
+def _p_of_mattering(claim: Claim, differences: Differences) -> float:
+    """Of the two-sided t test of a difference as large as the smallest that matters.
+
+    1 if what was measured is as large; NaN without a test.
+    """
+    above = mean_difference(differences, claim.smallest)
+    below = mean_difference(differences, -claim.smallest)
+    if above is None or below is None or math.isnan(above.p_value):
+        return math.nan
+    p_value = above.p_value if above.mean < 0 else 1.0
+    if claim.is_open:
+        p_value = max(p_value, below.p_value if below.mean > 0 else 1.0)
+    return p_value
+
+
+def mean_difference(
+    differences: Differences, reference: float = 0.0
+) -> PairedDifference | None:
+    """Averaged over places seed by seed, then over the seeds that all places have.
+
+    Args:
+      differences: by place and seed.
+      reference: what the mean is compared with, and is taken from it.
+
+    Returns:
+      None without a seed that all places have.
+    """
     seeds = set.intersection(*map(set, differences.values())) if differences else set()
     means = [
         float(np.mean([of_place[seed] for of_place in differences.values()]))
         for seed in sorted(seeds)
     ]
-    return paired_difference(means, [0.0] * len(means)) if means else None
+    return paired_difference(means, [reference] * len(means)) if means else None
 
 
 def differences_of(claim: Claim, rows: Sequence[Row]) -> Differences:

@@ -23,8 +23,8 @@ METRICS: Mapping[str, str] = {
     "their user: never; or among the rarest with half of its rows; or the others.",
     "spread over seeds": "standard deviation over the seeds of a cell, root mean "
     "square over cells. In common: of what a seed adds in every ranker alike, by an "
-    "analysis of variance, seeds by rankers, of each data set; rankers share the codes "
-    "of a seed, but no initial weights.",
+    "analysis of variance, seeds by rankers, of each data set. Rankers share a seed's "
+    "codes, and with them the start of the embeddings and the order of the rows.",
     "log loss": "mean negative log-likelihood of the test rows, in nats; lower is "
     "better.",
     "information abundance": "how many dimensions of the code embeddings count: of the "

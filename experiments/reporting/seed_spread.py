@@ -65,7 +65,8 @@ def two_sources(values: Sequence[Mapping[int, float]]) -> tuple[float, float]:
       values: of each ranker, by seed; seeds that a ranker lacks do not count.
 
     Returns:
-      The two variances, the first not below 0; NaN for fewer than two rankers or seeds.
+      The two variances; NaN for fewer than two rankers or seeds. Both are unbiased, so
+      the first may come out below 0 where there is nothing in common.
     """
     seeds = sorted(set.intersection(*map(set, values))) if values else []
     if len(values) < 2 or len(seeds) < 2:
@@ -76,7 +77,7 @@ def two_sources(values: Sequence[Mapping[int, float]]) -> tuple[float, float]:
     degrees = (len(values) - 1) * (len(seeds) - 1)
     rest = float(((table - in_common) ** 2).sum()) / degrees
     common = float((in_common**2).sum()) / (len(seeds) - 1)
-    return max(common - rest / len(values), 0.0), rest
+    return common - rest / len(values), rest
 
 
 def _shared_by_rankers(
@@ -184,4 +185,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _deviation(variance: float) -> Entry:
-    return Entry(MISSING if math.isnan(variance) else f"{math.sqrt(variance):.4f}")
+    """0 of a mean variance below 0."""
+    if math.isnan(variance):
+        return Entry(MISSING)
+    return Entry(f"{math.sqrt(max(variance, 0.0)):.4f}")

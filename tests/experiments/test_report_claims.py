@@ -1,6 +1,7 @@
 """Claims and their verdicts, by rows whose differences are known by hand."""
 
 import dataclasses
+import math
 import re
 
 import pytest
@@ -53,10 +54,12 @@ def shifted(aucs, *by):
     return {seed: auc + d for (seed, auc), d in zip(aucs.items(), by, strict=True)}
 
 
-def compared(*by):
-    """The only finding where codes add `by` to each seed's AUC."""
+def compared(*by, **changes):
+    """The only finding where codes add `by` to each seed's figures."""
     moc = shifted(NONE, *by)
-    return judge([*runs("none", NONE), *runs("moc", moc)])[0]
+    rows = [*runs("none", NONE), *runs("moc", moc)]
+    rows = [row | {"logloss": row["auc"]} for row in rows]
+    return judge(rows, dataclasses.replace(HELPS, **changes))[0]
 
 
 def test_a_difference_is_averaged_over_data_sets_before_seeds_are_compared():
@@ -95,27 +98,40 @@ def test_seeds_that_a_data_set_lacks_do_not_count():
         ((0.030, 0.031, 0.032), HOLDS, MORE),
         ((-0.030, -0.031, -0.032), DOES_NOT, LESS),
         ((0.0001, -0.0001, 0.0003), DOES_NOT, ALIKE),
+        ((0.0003, 0.00031, 0.00032), DOES_NOT, ALIKE),  # more, and no matter
+        ((-0.0003, -0.00031, -0.00032), DOES_NOT, ALIKE),
+        ((0.0009, 0.00091, 0.00119), HOLDS, MORE),  # more, and may matter
+        ((-0.0009, -0.00091, -0.00119), DOES_NOT, LESS),
         ((0.01, -0.01, 0.02), UNDECIDED, UNDECIDED),
         ((-0.01, -0.02, -0.0105), DOES_NOT, UNDECIDED),
+        ((-0.007, -0.02, -0.0105), UNDECIDED, UNDECIDED),
     ],
 )
 def test_verdicts(by, verdict, open_verdict):
-    finding = compared(*by)
-    assert finding.verdict == verdict
-    asked = dataclasses.replace(finding.claim, is_open=True)
-    assert dataclasses.replace(finding, claim=asked).verdict == open_verdict
+    assert compared(*by).verdict == verdict
+    assert compared(*by, is_open=True).verdict == open_verdict
 
 
-def test_other_metrics_have_no_difference_too_small_to_matter():
-    claim = dataclasses.replace(HELPS, metric="logloss")
-    less, more = (
-        compared(*by) for by in ((-0.01, -0.02, -0.0105), (1e-4, -1e-4, 3e-4))
-    )
-    assert dataclasses.replace(less, claim=claim).verdict == UNDECIDED
-    assert dataclasses.replace(more, claim=claim).verdict == UNDECIDED
-    assert dataclasses.replace(compared(-1.0, -1.1, -1.2), claim=claim).verdict == (
-        DOES_NOT
-    )
+def test_a_difference_that_matters_is_tested_by_students_t():
+    # Less .001: -.001, -.003, -.002, of mean -.002, standard error .000577, t -3.464.
+    finding = compared(0, -0.002, -0.001)
+    assert finding.adjusted_p_of_mattering == pytest.approx(0.0742, abs=1e-4)
+    # And .001 more: mean 0.
+    asked = compared(0, -0.002, -0.001, is_open=True)
+    assert asked.adjusted_p_of_mattering == 1
+    assert compared(0.003, 0.004, 0.005).adjusted_p_of_mattering == 1
+
+
+@pytest.mark.parametrize(
+    ("by", "verdict"),
+    [
+        ((-0.01, -0.02, -0.0105), UNDECIDED),  # in AUC it does not hold
+        ((1e-4, -1e-4, 3e-4), UNDECIDED),
+        ((-1.0, -1.1, -1.2), DOES_NOT),
+    ],
+)
+def test_other_metrics_have_no_difference_too_small_to_matter(by, verdict):
+    assert compared(*by, metric="logloss").verdict == verdict
 
 
 def test_p_values_are_adjusted_over_all_claims_that_were_tested():
@@ -130,6 +146,14 @@ def test_p_values_are_adjusted_over_all_claims_that_were_tested():
     assert second.adjusted_p_value == pytest.approx(second.difference.p_value)
     assert (first.verdict, second.verdict) == (HOLDS, UNDECIDED)
     assert third.difference is None
+    assert math.isnan(third.adjusted_p_of_mattering)
+    harms = dataclasses.replace(HELPS, one=NONE_0, other=MOC_7)
+    (alone,) = judge(rows, harms)
+    beside, _, _ = judge(rows, harms, *claims[1:])
+    assert 0 < alone.adjusted_p_of_mattering < 0.001
+    assert beside.adjusted_p_of_mattering == pytest.approx(
+        2 * alone.adjusted_p_of_mattering
+    )
     assert third.verdict == UNMEASURED
     assert (third.num_places, third.num_wanted) == (0, 0)
 

@@ -58,8 +58,8 @@ def test_what_a_seed_adds_in_every_ranker_is_told_from_the_rest():
     # Less the rankers' means: -1, 1 and -2, 2. In common -1.5, 1.5, of variance 4.5,
     # half the rest's too much; the rest is +-.5, four squares on one degree of freedom.
     assert two_sources([{0: 0.0, 1: 2.0}, {0: 10.0, 1: 14.0}]) == (4.0, 1.0)
-    # Opposite in both: nothing in common.
-    assert two_sources([{0: 0.0, 1: 2.0}, {0: 2.0, 1: 0.0}]) == (0.0, 4.0)
+    # Opposite in both: in common 0, less half of the rest.
+    assert two_sources([{0: 0.0, 1: 2.0}, {0: 2.0, 1: 0.0}]) == (-2.0, 4.0)
 
 
 def test_both_sources_are_found_whatever_their_sizes():
@@ -83,12 +83,15 @@ def test_the_sources_of_a_method_are_averaged_over_data_sets():
         *runs("moc", {0: 0.50, 1: 0.52}),
         *runs("moc", {0: 0.60, 1: 0.64}, **DEEPFM),  # variances .0004 and .0001
         *runs("moc", {0: 0.50, 1: 0.52}, **toys),
-        *runs("moc", {0: 0.52, 1: 0.50}, **toys, **DEEPFM),  # 0 and .0004
+        *runs("moc", {0: 0.52, 1: 0.50}, **toys, **DEEPFM),  # -.0002 and .0004
         *runs("moc", {0: 0.52, 1: 0.50}, dataset="amazon/games"),  # one ranker
         *runs("vq", NONE),  # one ranker
     ]
     (line,) = shown(spread_tables(rows, "claims")[1])
     assert (line["method"], line["codes"]) == ("moc", "7")
-    assert line["AUC: in common"] == f"{0.0002**0.5:.4f}"
+    assert line["AUC: in common"] == f"{0.0001**0.5:.4f}"
     assert line["AUC: each ranker's own"] == f"{0.00025**0.5:.4f}"
-    assert line["AUC, new items: in common"] == f"{0.0002**0.5:.4f}"
+    assert line["AUC, new items: in common"] == f"{0.0001**0.5:.4f}"
+    # Nothing in common by the mean of all places: not below 0.
+    (line,) = shown(spread_tables(rows[4:8], "claims")[1])
+    assert line["AUC: in common"] == "0.0000"
