@@ -74,6 +74,21 @@ def test_equal_rows_give_equal_bytes(results, told_and_out, tmp_path):
     assert files(tmp_path) == files(told_and_out[1])
 
 
+def test_the_tables_of_the_repository_are_those_of_its_rows(tmp_path, monkeypatch):
+    """Their pictures are those of one machine, and take long: they are left out."""
+    for name in ("draw_pictures", "draw_code_pictures", "plot_gains", "plot_claims"):
+        module = writing.claim_section if name == "plot_claims" else writing
+        monkeypatch.setattr(module, name, lambda *_: [])
+    monkeypatch.setattr(writing, "_texts", lambda _: [])
+    committed = ROOT / "experiments/results"
+    assert list(write_report(committed, tmp_path))
+    made = files(tmp_path)
+    tables = [name for name in made if name != writing.PAGE]
+    assert len(tables) > 30
+    stale = [name for name in tables if (committed / name).read_bytes() != made[name]]
+    assert not stale, "Run python -m experiments.report and commit what it writes."
+
+
 def test_a_report_that_fails_leaves_the_old_page(tmp_path, monkeypatch):
     write(tmp_path / "indexers", OTHER)
     (tmp_path / writing.PAGE).write_text("old")
