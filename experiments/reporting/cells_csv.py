@@ -15,7 +15,8 @@ from moc_tf.evaluation import REFERENCES, Interval
 
 _METRICS = (
     *("auc", "auc_new_items", "auc_tail_items", "auc_middle_items", "auc_head_items"),
-    *("logloss", "information_abundance", "num_parameters", "train_seconds"),
+    *("logloss", "information_abundance"),
+    *("num_parameters", "num_epochs", "train_seconds"),
 )
 _ENDS = ("mean", "low", "high")
 

@@ -33,6 +33,8 @@ METRICS: Mapping[str, str] = {
     "before the fusion; mean over seeds (Guo et al., arXiv:2310.04400).",
     "parameters": "trainable numbers of the ranker, code tables and fusion included, "
     "without the indexer.",
+    "epochs": "passes over the training part, those after the best one included; mean "
+    "over seeds. Of the earlier runs it was not recorded.",
     "seconds": "of training the ranker, without the indexer; mean over seeds.",
     "codes": "of an item, each with a table of embeddings of its own.",
     "-": "no run yet, or no such comparison: a method is not compared "

@@ -20,6 +20,11 @@ from moc_tf.evaluation import REFERENCES, ContrastedSummary
 
 COMMAND = "command"
 _ABUNDANCE = "information_abundance"  # shown where a suite has any
+_COSTS = {  # head -> metric of the rows, format of its mean
+    "parameters": ("num_parameters", ",.0f"),
+    "epochs": ("num_epochs", ".1f"),
+    "seconds": ("train_seconds", ".1f"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +93,8 @@ def details(grid: Grid, model: str, setting: Setting) -> Table:
             *(f"Δ AUC to {name}" for name in REFERENCES),
             *("AUC, new items", "AUC, tail items", "log loss"),
             *(metric.replace("_", " ") for metric in extra),
-            *("parameters", "seconds", COMMAND),
+            *_COSTS,
+            COMMAND,
         ],
         [
             [*map(Entry, label), *_figures(grid, cell, extra)]
@@ -135,7 +141,9 @@ def _figures(grid: Grid, cell: Cell, extra: Sequence[str]) -> list[Entry]:
     command = Entry(MISSING, command=command_for(grid, cell) or "")
     found = grid.found.get(cell)
     if found is None:
-        return [Entry(MISSING)] * (7 + len(REFERENCES) + len(extra)) + [command]
+        return [Entry(MISSING)] * (5 + len(REFERENCES) + len(extra) + len(_COSTS)) + [
+            command
+        ]
     metrics = found.summary.metrics
     return [
         Entry(str(len(found.summary.seeds))),
@@ -145,8 +153,7 @@ def _figures(grid: Grid, cell: Cell, extra: Sequence[str]) -> list[Entry]:
         Entry(mean_text(metrics.get("auc_tail_items"))),
         Entry(mean_text(metrics.get("logloss"))),
         *(Entry(mean_text(metrics.get(metric), ".2f")) for metric in extra),
-        Entry(plain_mean(metrics.get("num_parameters"), ",.0f")),
-        Entry(plain_mean(metrics.get("train_seconds"), ".1f")),
+        *(Entry(plain_mean(metrics.get(key), form)) for key, form in _COSTS.values()),
         command,
     ]
 

@@ -12,7 +12,8 @@ from moc_tf.evaluation.tables import Summary, summarise
 REFERENCES = ("none", "vq", "me")
 _SETTING = ("dataset", "protocol", "split", "model")
 _CONFIGURATION = (*_SETTING, "method", "num_codes", "fusion", "variant")
-_COSTS = ("num_parameters", "train_seconds")  # which are no matter of better or worse
+# Which are no matter of better or worse.
+_COSTS = ("num_parameters", "num_epochs", "train_seconds")
 _TESTED = "auc"
 
 

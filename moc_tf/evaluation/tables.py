@@ -24,7 +24,7 @@ _QUALITY = (
 )
 _METRICS = (
     *_QUALITY,
-    *("information_abundance", "num_parameters", "train_seconds"),
+    *("information_abundance", "num_parameters", "num_epochs", "train_seconds"),
 )
 _MISSING = "-"
 

@@ -24,6 +24,8 @@ def run_result(
         **asked,
         **evaluation.to_row(),
         "validation_auc": trained.validation.all_items.auc,
+        "best_epoch": trained.best_epoch,
+        "num_epochs": trained.num_epochs,
         **_of_spectrum(trained.code_spectrum),
         "num_parameters": trained.num_parameters,
         "train_seconds": round(trained.train_seconds, 3),
@@ -32,13 +34,7 @@ def run_result(
         "data_sha256": data_sha256,
         "package_versions": package_versions(),
     }
-    return {
-        "row": row,
-        "best_epoch": trained.best_epoch,
-        "num_epochs": trained.num_epochs,
-        "validation": trained.validation,
-        "test": trained.test,
-    }
+    return {"row": row, "validation": trained.validation, "test": trained.test}
 
 
 def _of_spectrum(spectrum: Sequence[float] | None) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def run(method, seed, auc, **changes):
         "gauc": auc / 2,
         "auc_new_items": auc - 0.1,
         "num_parameters": 1234567,
+        "num_epochs": 4 + seed,
         "train_seconds": 1.25 * (seed + 1),
         "data_sha256": "abc",
         **changes,
@@ -48,6 +49,7 @@ def test_summarise_groups_over_seeds_and_pairs_by_seed():
     assert moc.seeds == (0, 1, 2)
     assert moc.metrics["auc"] == mean_interval([0.611, 0.530, 0.572])
     assert moc.metrics["train_seconds"].mean == pytest.approx(2.5)
+    assert moc.metrics["num_epochs"].mean == pytest.approx(5.0)
     assert moc.metrics["num_parameters"].mean == 1234567
     assert none.metrics["logloss"] == mean_interval([1 - 0.5, 1 - 0.54, 1 - 0.58])
 
@@ -58,7 +60,7 @@ def test_summarise_groups_over_seeds_and_pairs_by_seed():
     assert difference.verdict == "higher"
     assert moc.differences["logloss"].verdict == "lower"
     assert moc.differences["gauc"].mean == pytest.approx(difference.mean / 2)
-    assert "train_seconds" not in moc.differences
+    assert not {"train_seconds", "num_epochs"} & moc.differences.keys()
     assert none.differences == {}
 
 

@@ -32,6 +32,7 @@ def runs(method, aucs, num_codes=7, **changes):
             "auc_middle_items": auc + 0.01,
             "auc_head_items": None,
             "num_parameters": 1234567,
+            "num_epochs": 4 + seed,
             "train_seconds": 1.25 * (seed + 1),
             "data_sha256": "abc",
             "package_versions": {"moc_tf": "0.1.0"},

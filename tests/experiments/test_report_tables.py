@@ -76,6 +76,7 @@ def test_details_tell_of_differences_with_adjusted_p_values():
         "AUC, tail items": "0.5210 ± 0.1006",
         "log loss": "0.4290 ± 0.1006",
         "parameters": "1,234,567",
+        "epochs": "5.0",
         "seconds": "2.5",
         "command": "",
     }

@@ -15,9 +15,9 @@ RESULT_KEYS = (
     "suite dataset protocol model method num_codes fusion variant seed split run auc "
     "logloss gauc gauc_unweighted normalized_entropy calibration calibration_error "
     "auc_new_items auc_tail_items auc_middle_items auc_head_items auc_new_users "
-    "auc_light_users auc_heavy_users validation_auc information_abundance "
-    "code_spectrum num_parameters train_seconds examples_per_second peak_rss_mb "
-    "data_sha256 package_versions"
+    "auc_light_users auc_heavy_users validation_auc best_epoch num_epochs "
+    "information_abundance code_spectrum num_parameters train_seconds "
+    "examples_per_second peak_rss_mb data_sha256 package_versions"
 ).split()
 METHODS = [Method("none", 0), Method("moc", 2), Method("true_factors", 6)]
 
@@ -61,6 +61,7 @@ def test_every_method_and_seed_has_one_flat_result(make, tmp_path):
     for result in map(json.loads, lines):
         assert list(result) == RESULT_KEYS
         assert result["split"] == "test"
+        assert result["num_epochs"] == 2 > result["best_epoch"] >= 0
         assert result["fusion"] == (
             "none" if result["num_codes"] == 0 else "self_gating"
         )
