@@ -43,7 +43,7 @@ def choose(
     """
     make = suites.SUITES[suite]
     whole = list(make(suites.DATA, seeds))
-    data = _data_named(datasets)
+    data = data_named(datasets)
     on_data = list(make(data or suites.DATA, seeds))
     used = list(dict.fromkeys(map(_data_of, on_data)))
     if datasets and len(used) < len(set(datasets)):
@@ -76,7 +76,7 @@ def choose_codes(
     Raises:
       ValueError: if a name is not known.
     """
-    data = _data_named(datasets) or list(DATA)
+    data = data_named(datasets) or list(DATA)
     methods = tuple(
         (name, indexing_method(name, count)) for name, count in CODE_SUITES[suite].cells
     )
@@ -86,7 +86,7 @@ def choose_codes(
     return Choice(blocks, "" if data == list(DATA) else _part(map(":".join, data)))
 
 
-def _data_named(names: Sequence[str] | None) -> list[tuple[str, str]]:
+def data_named(names: Sequence[str] | None) -> list[tuple[str, str]]:
     """The data sets of these names, in the order of the suites; none for none."""
     known = {":".join(pair): pair for pair in (*suites.DATA, *suites.PLANTED)}
     _check("datasets", names, list(known))

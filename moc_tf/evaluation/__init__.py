@@ -8,6 +8,7 @@ from moc_tf.evaluation.click_evaluation import (
     evaluate_clicks,
 )
 from moc_tf.evaluation.code_plots import plot_code_usage, plot_nmi
+from moc_tf.evaluation.content_scores import content_scores
 from moc_tf.evaluation.contrasts import (
     REFERENCES,
     Contrast,
@@ -82,6 +83,7 @@ __all__ = [
     "calibration",
     "calibration_error",
     "cluster_agreement",
+    "content_scores",
     "contrast",
     "evaluate_clicks",
     "format_table",

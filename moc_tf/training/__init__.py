@@ -10,6 +10,7 @@ from moc_tf.training.environment import describe_environment, package_versions
 from moc_tf.training.export import Export, ExportError, export_ranker, export_run
 from moc_tf.training.local_cluster import WorkerError, run_local_workers
 from moc_tf.training.methods import Method, methods_named
+from moc_tf.training.part_evaluation import evaluate_part
 from moc_tf.training.predictions import Predictions
 from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.ranker_trainer import RankerTrainer, TrainedRanker
@@ -42,6 +43,7 @@ __all__ = [
     "WorkerError",
     "built_in",
     "describe_environment",
+    "evaluate_part",
     "export_ranker",
     "export_run",
     "make_strategy",

@@ -14,12 +14,7 @@ from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData, RankingPart
 from moc_tf.data.schema import Schema
 from moc_tf.data.unknown_values import hide_values
-from moc_tf.evaluation import (
-    ClickEvaluation,
-    evaluate_clicks,
-    item_groups,
-    user_groups,
-)
+from moc_tf.evaluation import ClickEvaluation
 from moc_tf.fit_checkpoint import FitCheckpoint
 from moc_tf.ranking import (
     Ranker,
@@ -41,6 +36,7 @@ from moc_tf.training.distribution import (
 from moc_tf.training.early_stopping import EarlyStoppingOnAUC
 from moc_tf.training.environment import package_versions
 from moc_tf.training.model_state import state_of
+from moc_tf.training.part_evaluation import evaluate_part
 from moc_tf.training.prediction import InOrder
 from moc_tf.training.ranker_config import RankerConfig
 from moc_tf.training.weight_averaging import WeightAveraging
@@ -308,13 +304,4 @@ class RankerTrainer:
     ) -> tuple[ClickEvaluation, np.ndarray]:
         """Metrics and logits of a part."""
         logits = self._predict(self._in_order(part, table))
-        train = self._data.train
-        evaluation = evaluate_clicks(
-            part.labels,
-            logits,
-            part.user_rows,
-            part.new_item,
-            item_groups(part.item_counts, train.item_counts),
-            user_groups(part.user_counts, train.user_counts),
-        )
-        return evaluation, logits
+        return evaluate_part(self._data, part, logits), logits

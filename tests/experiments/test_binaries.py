@@ -11,6 +11,7 @@ import pytest
 
 from experiments.datasets import Loader, load_dataset
 from moc_tf.code_table import CodeTable
+from moc_tf.evaluation import auc
 from moc_tf.indexing import indexing_methods, load_indexer
 from moc_tf.training import Predictions
 from moc_tf.training.methods import CONTROLS
@@ -187,6 +188,43 @@ def test_rating_without_ratings_is_an_error_that_names_the_other_protocol(
     )
     assert process.returncode != 0
     assert "Use the protocol 'implicit'" in process.stderr
+
+
+def test_vectors_alone_are_scored_by_what_users_clicked(tmp_path):
+    out = tmp_path / "content"
+    told = run("content_baseline", "--datasets=planted:rating", f"--out={out}").stdout
+    (row,) = map(json.loads, (out / "results.jsonl").read_text().splitlines())
+    data = load_dataset("planted")
+    assert (row["dataset"], row["protocol"], row["split"]) == (
+        *("planted", "rating", "test"),
+    )
+    assert row["data_sha256"] == data.ranking.sha256
+    # By hand, user by user: the cosine to the mean of the items clicked in training.
+    ranking = data.ranking
+    vectors = data.vectors.aligned_to(ranking.item_ids).astype(float)
+    vectors -= vectors.mean(axis=0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    scores = np.zeros(len(ranking.test))
+    for user in np.unique(ranking.test.user_rows):
+        here = ranking.train.user_rows == user
+        clicked = ranking.train.item_rows[here & (ranking.train.labels == 1)]
+        asked = ranking.test.user_rows == user
+        if clicked.size:
+            profile = vectors[clicked].mean(axis=0)
+            found = vectors[ranking.test.item_rows[asked]] @ profile
+            scores[asked] = found / np.linalg.norm(profile)
+    assert row["auc"] == pytest.approx(auc(ranking.test.labels, scores), abs=1e-4)
+    assert row["auc"] > 0.6
+    assert "logloss" not in row
+    assert f"AUC {row['auc']:.4f}" in told
+
+
+def test_unknown_data_sets_of_the_baseline_are_refused(tmp_path):
+    arguments = ["--datasets=amazon/books:rating", f"--out={tmp_path}"]
+    process = run("content_baseline", *arguments, check=False)
+    assert process.returncode != 0
+    assert "amazon/books:rating" in process.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
