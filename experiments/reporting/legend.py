@@ -89,7 +89,6 @@ METHODS: Mapping[str, str] = {
 }
 
 TITLES: Mapping[str, str] = {
-    "content": "Content baseline: what the vectors alone tell, AUC without training",
     "headline": "Headline: the main methods in DCNv2",
     "rankers": "Rankers: the main methods in every ranker",
     "table1": "Table 1: four rankers, every method and scale",
