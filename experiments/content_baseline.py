@@ -4,10 +4,11 @@ r"""What item vectors alone tell of clicks: AUC without codes, rankers or traini
         --out=runs/content
 
 An item's score is the cosine of its vector to the mean of what its user clicked in the
-training part; see `moc_tf.evaluation.content_scores`. Nothing is chosen or learned, so
-there are no seeds. It is of the test part, as the tables of rankers are, and tells how
-much of what the vectors know of clicks a ranker could at least have; a ranker knows
-ids besides. The rows are in `<out>/results.jsonl`. It takes half a minute.
+training part; see `moc_tf.evaluation.content_scores`. Nothing is learned, so there are
+no seeds; that it is the cosine of a mean, not a sum's or the largest similarity, was
+chosen on validation parts. It is of the test part, as the tables of rankers are, and
+tells how much of what the vectors know of clicks a ranker could at least have; a ranker
+knows ids besides. The rows are in `<out>/results.jsonl`. It takes half a minute.
 """
 
 from absl import app, flags
