@@ -28,7 +28,7 @@ def package_versions() -> dict[str, str]:
 
 def describe_environment() -> dict[str, Any]:
     """Machine, Python, packages and the variables that change numbers or speed."""
-    prefixes = ("TF_", "OMP_", "MKL_", "OPENBLAS_", "XLA_")
+    prefixes = ("TF_", "OMP_", "MKL_", "OPENBLAS_", "XLA_", "MALLOC_", "GLIBC_TUNABLES")
     return {
         "platform": platform.platform(),
         "processor": _processor(),

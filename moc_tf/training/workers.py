@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from moc_tf.cores import num_cores
+from moc_tf.freed_memory import keep_freed_memory
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -68,6 +69,7 @@ def _prepare(outbox: Any, threads: int) -> None:
     """Starts a worker: with more threads than cores, kernels wait for one another."""
     global _outbox
     _outbox = outbox
+    keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import tensorflow as tf
