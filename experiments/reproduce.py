@@ -50,7 +50,8 @@ _MODELS = flags.DEFINE_list("models", None, "Rankers of the suite; default: all.
 _EARLIER = flags.DEFINE_string(
     "earlier",
     None,
-    "Holds <folder>/results.jsonl, whose runs are not done again; default: all are.",
+    "Holds <suite>/results.jsonl or <suite>/parts/<part>/results.jsonl, whose runs are "
+    "not done again; default: all are.",
 )
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only say what is left to do.")
 
@@ -94,17 +95,15 @@ def main(_: list[str]) -> None:
     from experiments.code_suites import CODE_SUITES
     from experiments.comparing import write_table
     from experiments.datasets import Loader
-    from experiments.reporting.rows import RowsError, folders_of, read_rows
+    from experiments.reporting.rows import RowsError, rows_under
     from experiments.suite_choice import choose
     from experiments.suite_progress import run_suite, suite_left
     from moc_tf.training import Suite
 
-    earlier = []
+    earlier: Sequence[Mapping[str, Any]] = ()
     try:
-        for folder in (
-            folders_of(pathlib.Path(_EARLIER.value)) if _EARLIER.value else ()
-        ):
-            earlier += read_rows(folder / "results.jsonl")
+        if _EARLIER.value:
+            earlier = rows_under(pathlib.Path(_EARLIER.value))
     except RowsError as error:
         raise app.UsageError(f"--earlier: {error}") from error
     load = Loader(_DATA_DIR.value)

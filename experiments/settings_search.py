@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments import settings
+from experiments.reporting.rows import SEARCH_PREFIX
 from experiments.suite_progress import run_suite
 from moc_tf.ranking import interactions
 from moc_tf.training import Block, Method, Suite
@@ -173,7 +174,7 @@ class SettingsSearch:
         """
         of_block = [index for index, group in enumerate(blocks) for _ in group]
         suite = Suite(
-            f"search_{settings.config_path(*self._data).stem}_{name}",
+            f"{SEARCH_PREFIX}{settings.config_path(*self._data).stem}_{name}",
             [block for group in blocks for block in group],
             self._load,
             self._workdir,

@@ -11,12 +11,11 @@ from experiments.reporting.code_layouts import LAYOUTS
 from experiments.reporting.grid import Cell, Grid
 from experiments.reporting.rows import Row, scalar_columns
 from experiments.reporting.tables import command_for
-from moc_tf.evaluation import REFERENCES, Interval
+from moc_tf.evaluation import COSTS, REFERENCES, Interval
 
-_METRICS = (
+_COMPARED = (
     *("auc", "auc_new_items", "auc_tail_items", "auc_middle_items", "auc_head_items"),
     *("logloss", "information_abundance"),
-    *("num_parameters", "num_epochs", "train_seconds"),
 )
 _ENDS = ("mean", "low", "high")
 
@@ -69,11 +68,11 @@ def _row(grid: Grid, cell: Cell) -> dict[str, Any]:
         **cell.configuration._asdict(),
         "seeds": " ".join(map(str, found.summary.seeds)) if found else "",
     }
-    for metric in _METRICS:
+    for metric in (*_COMPARED, *COSTS):
         row |= _ends(metric, found.summary.metrics.get(metric) if found else None)
     for name in REFERENCES:
         versus = found.contrasts.get(name) if found else None
-        for metric in _METRICS[:-2]:
+        for metric in _COMPARED:
             difference = versus.differences.get(metric) if versus else None
             prefix = f"{metric}_less_{name}"
             row |= _ends(prefix, difference)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from experiments.claims import Claim, Side
+from experiments.reporting.expected import NUM_SEEDS
 from experiments.reporting.grid import Cell, Configuration, Setting, cell_of
 from experiments.reporting.rows import Row
 from moc_tf.evaluation import PairedDifference, holm_adjusted, paired_difference
@@ -47,8 +48,9 @@ class Finding:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all pairs of data set and ranker were measured."""
-        return self.num_places == self.num_wanted
+        """Whether all pairs of data set and ranker were measured, with all seeds."""
+        seeds = self.difference.n if self.difference else 0
+        return self.num_places == self.num_wanted and seeds >= NUM_SEEDS
 
     @property
     def verdict(self) -> str:
@@ -161,7 +163,11 @@ def mean_difference(
 
 
 def differences_of(claim: Claim, rows: Sequence[Row]) -> Differences:
-    """What a claim is about, where the test part's rows have all of its sides."""
+    """What a claim is about, where the test part's rows have all of its sides.
+
+    Of pairs of data set and ranker, those with the most seeds: one that is still being
+    run would leave the others with the few seeds that it has.
+    """
     values: dict[Configuration, dict[_Place, dict[int, float]]] = {}
     for row in rows:
         value = row.get(claim.metric)
@@ -179,7 +185,8 @@ def differences_of(claim: Claim, rows: Sequence[Row]) -> Differences:
             found.setdefault(place, {})[seed] = sum(
                 sign * side[seed] for sign, side in zip(signs, of_sides, strict=False)
             )
-    return found
+    most = max(map(len, found.values()), default=0)
+    return {place: seeds for place, seeds in found.items() if len(seeds) == most}
 
 
 def configuration_of(side: Side) -> Configuration:

@@ -18,13 +18,8 @@ def expected_cells(suite: str) -> Sequence[Cell]:
     cells = []
     for block in suites.SUITES[suite](suites.DATA, range(NUM_SEEDS)):
         for method in block.methods:
-            of_tables = block.ranker.code_variant if method.has_codes else ""
-            configuration = Configuration(
-                method.name,
-                method.num_codes,
-                block.ranker.fusion if method.num_codes else "none",
-                "+".join(filter(None, (method.variant, of_tables))),
-            )
+            ranker = block.ranker
+            head = method.row_head(ranker.fusion, ranker.code_variant)
             setting = Setting(block.dataset, block.protocol)
-            cells.append(Cell(setting, block.ranker.model, configuration))
+            cells.append(Cell(setting, ranker.model, Configuration(**head)))
     return cells

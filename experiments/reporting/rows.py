@@ -10,6 +10,8 @@ RANKER_KEYS = (
     *("dataset", "protocol", "split", "model"),
     *("method", "num_codes", "fusion", "variant"),
 )
+# Names the suites of a search of settings, whose candidates have equal configurations.
+SEARCH_PREFIX = "search_"
 Row = Mapping[str, Any]
 
 
@@ -60,9 +62,22 @@ def folders_of(results: Path) -> list[Path]:
         raise RowsError(
             f"{results} must hold folders with a results.jsonl, such as "
             "table1/results.jsonl. Received: none. `python -m experiments.reproduce` "
-            "writes them, to <workdir>/suites: give that folder as --results."
+            "writes them, to <workdir>/suites: name that folder."
         )
     return found
+
+
+def rows_under(results: Path) -> list[Row]:
+    """The rows of all folders of `results`, and of parts of suites in them.
+
+    Raises:
+      RowsError: if there are none, or they cannot be read.
+    """
+    parts = sorted(results.glob("*/parts/*/results.jsonl"))
+    whole = sorted(results.glob("*/results.jsonl"))
+    if not parts and not whole:
+        folders_of(results)  # says so
+    return [row for path in (*whole, *parts) for row in read_rows(path)]
 
 
 def scalar_columns(rows: Sequence[Row]) -> list[str]:

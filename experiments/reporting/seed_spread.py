@@ -122,10 +122,11 @@ def _variances(pairs: Iterable[tuple[_Runs, _Runs]], metric: str) -> list[float]
     """
     found = []
     for runs, others in pairs:
+        known_of_others = _values(others, metric)
         values = [
-            row[metric] - (others[seed][metric] if others else 0.0)
-            for seed, row in runs.items()
-            if row.get(metric) is not None and (not others or seed in others)
+            value - (known_of_others[seed] if others else 0.0)
+            for seed, value in _values(runs, metric).items()
+            if not others or seed in known_of_others
         ]
         if len(values) > 1:
             found.append(float(np.var(values, ddof=1)))

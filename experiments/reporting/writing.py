@@ -20,7 +20,14 @@ from experiments.reporting.legend import CODE_METRICS, METRICS, TITLES
 from experiments.reporting.markdown import glossary, markdown
 from experiments.reporting.page import Section, page
 from experiments.reporting.pictures import SUFFIXES, Picture, draw_pictures
-from experiments.reporting.rows import Row, folders_of, is_of_ranker, read_rows
+from experiments.reporting.rows import (
+    SEARCH_PREFIX,
+    Row,
+    RowsError,
+    folders_of,
+    is_of_ranker,
+    read_rows,
+)
 from experiments.reporting.seed_spread import spread_tables
 from experiments.reporting.tables import Table, all_tables, plain_table
 
@@ -48,8 +55,8 @@ def write_report(
       A sentence a folder, then one on all of them.
 
     Raises:
-      RowsError: if there are no results, or they cannot be read.
-      ValueError: if rows do not fit together; see `moc_tf.evaluation.contrast`.
+      RowsError: if there are no results, they cannot be read, or rows of a folder do
+        not fit together; see `moc_tf.evaluation.contrast`.
     """
     folders = folders_of(results)
     known = [folder for name in SUITES for folder in folders if folder.name == name]
@@ -58,6 +65,9 @@ def write_report(
     of_codes: list[Row] = []
     for folder in [*known, *(folder for folder in folders if folder not in known)]:
         name = folder.name
+        if name.startswith(SEARCH_PREFIX):
+            yield f"{name}: left out, as it compares settings on the validation part."
+            continue
         rows = read_rows(folder / "results.jsonl")
         target = out / name
         if suite := code_suite_of(name, rows):
@@ -81,11 +91,14 @@ def write_report(
             _write_tables(target, sections[-1], rows_csv(rows))
             yield f"{name}: {len(rows)} rows."
             continue
-        grid = (
-            make_grid(name, rows, expected(name), NUM_SEEDS)
-            if name in SUITES
-            else make_grid(name, rows)
-        )
+        try:
+            grid = (
+                make_grid(name, rows, expected(name), NUM_SEEDS)
+                if name in SUITES
+                else make_grid(name, rows)
+            )
+        except ValueError as error:
+            raise RowsError(f"{folder / 'results.jsonl'}: {error}") from error
         grids.append(grid)
         of_suites[name] = rows
         section = Section(

@@ -50,6 +50,7 @@ from moc_tf.evaluation.statistics import (
 )
 from moc_tf.evaluation.streaming_clicks import StreamingClicks
 from moc_tf.evaluation.tables import (
+    COSTS,
     Summary,
     format_table,
     results_table,
@@ -61,6 +62,7 @@ from moc_tf.evaluation.user_bootstrap import (
 )
 
 __all__ = [
+    "COSTS",
     "ITEM_GROUPS",
     "REFERENCES",
     "USER_GROUPS",

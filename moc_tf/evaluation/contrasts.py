@@ -7,13 +7,11 @@ from typing import Any
 
 from moc_tf.evaluation.holm import holm_adjusted
 from moc_tf.evaluation.statistics import PairedDifference, paired_difference
-from moc_tf.evaluation.tables import Summary, summarise
+from moc_tf.evaluation.tables import COSTS, Summary, summarise
 
 REFERENCES = ("none", "vq", "me")
 _SETTING = ("dataset", "protocol", "split", "model")
 _CONFIGURATION = (*_SETTING, "method", "num_codes", "fusion", "variant")
-# Which are no matter of better or worse.
-_COSTS = ("num_parameters", "num_epochs", "train_seconds")
 _TESTED = "auc"
 
 
@@ -174,7 +172,7 @@ def _differences(
             [theirs[seed][metric] for seed in shared],
         )
         for metric in summary.metrics
-        if metric in reference.metrics and metric not in _COSTS
+        if metric in reference.metrics and metric not in COSTS
     }
 
 

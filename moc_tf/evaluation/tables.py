@@ -22,10 +22,9 @@ _QUALITY = (
     *("logloss", "normalized_entropy", "gauc", "gauc_unweighted"),
     *("calibration", "calibration_error"),
 )
-_METRICS = (
-    *_QUALITY,
-    *("information_abundance", "num_parameters", "num_epochs", "train_seconds"),
-)
+# Which are no matter of better or worse, and which rows of an older version may lack.
+COSTS = ("num_parameters", "num_epochs", "train_seconds")
+_METRICS = (*_QUALITY, "information_abundance", *COSTS)
 _MISSING = "-"
 
 
@@ -56,7 +55,8 @@ def summarise(
 ) -> list[Summary]:
     """Groups results over their seeds.
 
-    A metric that is None, NaN or absent in every run of a group is left out of it.
+    A metric that is None, NaN or absent in every run of a group is left out of it; a
+    cost, such as "num_epochs", if it is so in any.
 
     Args:
       results: one flat mapping a run, as a results file has them.
@@ -68,8 +68,9 @@ def summarise(
       One summary a group, in the order in which the groups first occur.
 
     Raises:
-      ValueError: if a key is missing, a group has one seed twice, a metric lacks in
-        some of its runs only, or paired runs are of different data.
+      ValueError: if a key is missing, a group has one seed twice, a metric other
+        than a cost lacks in some of its runs only, or paired runs are of different
+        data.
     """
     if "method" not in by:
         raise ValueError(f"by must contain 'method'. Received: {tuple(by)}.")
@@ -220,8 +221,10 @@ def format_table(
 def _column(
     runs: Sequence[Mapping[str, Any]], metric: str, by: Sequence[str]
 ) -> list[float]:
-    """The metric of each run; empty if no run has it."""
+    """The metric of each run; empty if no run has it, or not all, of a cost."""
     present = [run[metric] for run in runs if not _is_missing(run.get(metric))]
+    if metric in COSTS and len(present) < len(runs):
+        return []
     if present and len(present) < len(runs):
         raise ValueError(
             f"{metric} must be in all runs of a configuration or in none. Received: "

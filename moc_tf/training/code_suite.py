@@ -114,7 +114,7 @@ class CodeSuite:
         self._folder = SuiteFolder(workdir, name, part)
         self._load = load
         self._workdir = Path(workdir)
-        self._earlier = by_run(earlier)
+        self._earlier = by_run([*self._folder.read(), *earlier])
         self.runs = [
             CodeRun(index, name, method, seed)
             for index, block in enumerate(self.blocks)

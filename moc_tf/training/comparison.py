@@ -302,12 +302,8 @@ class Comparison:
     def _starts_from_codebooks(self, method: Method) -> bool:
         return self._ranker.code_start == "codebooks" and method.has_codes
 
-    def _variant(self, method: Method) -> str:
-        of_tables = self._ranker.code_variant if method.has_codes else ""
-        return "+".join(filter(None, (method.variant, of_tables)))
-
-    def _fusion(self, method: Method) -> str:
-        return self._ranker.fusion if method.num_codes else "none"
+    def _method_head(self, method: Method) -> dict[str, Any]:
+        return method.row_head(self._ranker.fusion, self._ranker.code_variant)
 
     def _run_directory(self, method: Method, seed: int) -> RunDirectory:
         config = {
@@ -331,7 +327,7 @@ class Comparison:
         }
         folder = self._workdir / "runs" / self._ranker.model / method.id
         name = f"seed-{seed}-{digest(config)}"
-        return RunDirectory(folder / self._fusion(method) / name, config)
+        return RunDirectory(folder / self._method_head(method)["fusion"] / name, config)
 
     def _row_head(self, method: Method, seed: int) -> dict[str, Any]:
         return {
@@ -339,10 +335,7 @@ class Comparison:
             "dataset": self._data.name,
             "protocol": self._data.protocol,
             "model": self._ranker.model,
-            "method": method.name,
-            "num_codes": method.num_codes,
-            "fusion": self._fusion(method),
-            "variant": self._variant(method),
+            **self._method_head(method),
             "seed": seed,
             "split": self._split,
             "run": self.run_id(method, seed),

@@ -83,6 +83,22 @@ class Method:
         """Options of the indexer that the variant fixes."""
         return MOC_VARIANTS.get(self.variant, {})
 
+    def row_head(self, fusion: str, code_variant: str) -> dict[str, Any]:
+        """What a row of results tells of the method and of the ranker's use of it.
+
+        Args:
+          fusion: of the ranker; "none" in the row if there is nothing to fuse.
+          code_variant: of the ranker, `RankerConfig.code_variant`; nothing in the row
+            if there are no codes.
+        """
+        variants = (self.variant, code_variant if self.has_codes else "")
+        return {
+            "method": self.name,
+            "num_codes": self.num_codes,
+            "fusion": fusion if self.num_codes else "none",
+            "variant": "+".join(filter(None, variants)),
+        }
+
     def applied_to(self, data: RankingData, vectors: ItemVectors) -> RankingData:
         """`data` with what this method says of items, but for codes."""
         if self.name == "adaptor":

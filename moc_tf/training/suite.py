@@ -36,10 +36,11 @@ class Suite:
         are in `suites/<name>/parts/<part>/`.
       earlier: rows of other working folders, perhaps of other machines. A run that is
         found there, by its `run`, which holds a digest of all that it depends on, is
-        not done again.
+        not done again; nor is one whose row is in `results.jsonl` already.
 
     Raises:
-      ValueError: if there are no runs, or the training of a ranker is distributed.
+      ValueError: if there are no runs, the training of a ranker is distributed, or the
+        suite's `results.jsonl` cannot be read.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Suite:
         self._load = load
         self._workdir = Path(workdir)
         self._split = split
-        self._earlier = by_run(earlier)
+        self._earlier = by_run([*self._folder.read(), *earlier])
         self.runs = [
             Run(index, method, seed)
             for index, block in enumerate(self.blocks)
@@ -140,12 +141,12 @@ class Suite:
                     runs[0],
                     None,
                     error,
-                    True,
-                    False,
-                    done,
-                    len(groups),
-                    now - started,
-                    pace * (len(groups) - done),
+                    of_indexer=True,
+                    resumed=False,
+                    done=done,
+                    total=len(groups),
+                    seconds=now - started,
+                    seconds_left=pace * (len(groups) - done),
                 )
                 if error:  # none of them can be trained
                     errors |= dict.fromkeys(runs, error)
@@ -165,12 +166,12 @@ class Suite:
                     run,
                     found,
                     error,
-                    False,
-                    False,
-                    done,
-                    total,
-                    now - started,
-                    pace * (total - done),
+                    of_indexer=False,
+                    resumed=False,
+                    done=done,
+                    total=total,
+                    seconds=now - started,
+                    seconds_left=pace * (total - done),
                 )
             training_seconds += time.perf_counter() - trained_from
 

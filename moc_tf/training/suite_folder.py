@@ -26,6 +26,24 @@ class SuiteFolder:
         if part:
             self.path = self.path / "parts" / part
 
+    def read(self) -> list[dict[str, Any]]:
+        """The rows that it has; none if it is new.
+
+        Raises:
+          ValueError: if they cannot be read.
+        """
+        path = self.path / "results.jsonl"
+        if not path.exists():
+            return []
+        try:
+            return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{path} must hold a JSON object a line, and has something else: "
+                f"{error}. Remove it; runs that are whole under the working folder are "
+                "kept."
+            ) from error
+
     def write(
         self,
         rows: Iterable[Mapping[str, Any]],

@@ -108,6 +108,13 @@ def test_information_abundance_is_summarised_and_must_be_in_all_runs():
             summarise([*rows, row])
 
 
+def test_a_cost_that_some_rows_lack_is_left_out():
+    every = [run("moc", seed, 0.5) for seed in (0, 1)]
+    assert summarise(every)[0].metrics["num_epochs"] == mean_interval([4, 5])
+    lacking = [every[0], every[1] | {"num_epochs": None}]
+    assert "num_epochs" not in summarise(lacking)[0].metrics
+
+
 @pytest.mark.parametrize(
     ("results", "by", "message"),
     [

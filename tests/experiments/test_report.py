@@ -8,6 +8,7 @@ import pytest
 
 from experiments.reporting import writing
 from experiments.reporting.grid import Cell, Configuration, Setting
+from experiments.reporting.rows import RowsError
 from experiments.reporting.writing import write_report
 from tests.experiments.report_rows import MOC, NONE, runs, small_suite, write
 
@@ -100,6 +101,24 @@ def test_a_report_that_fails_leaves_the_old_page(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         list(write_report(tmp_path, tmp_path))
     assert (tmp_path / writing.PAGE).read_text() == "old"
+
+
+def test_candidates_of_a_search_are_left_out(tmp_path):
+    write(tmp_path / "search_beauty_dcn_v2", [*runs("none", NONE), *runs("none", NONE)])
+    write(tmp_path / "made_up", runs("none", NONE))
+    told = list(write_report(tmp_path, tmp_path / "out", expected))
+    assert [line.partition(":")[0] for line in told[:2]] == [
+        "made_up",
+        "search_beauty_dcn_v2",
+    ]
+    assert "left out" in told[1]
+    assert not (tmp_path / "out/search_beauty_dcn_v2").exists()
+
+
+def test_rows_that_do_not_fit_together_are_named(tmp_path):
+    write(tmp_path / "made_up", [*runs("none", NONE), *runs("none", NONE)])
+    with pytest.raises(RowsError, match=r"made_up.results.jsonl: .*one result a seed"):
+        list(write_report(tmp_path, tmp_path / "out", expected))
 
 
 def test_an_empty_suite_is_a_suite_of_empty_cells(tmp_path):

@@ -80,7 +80,7 @@ def test_a_difference_is_averaged_over_data_sets_before_seeds_are_compared():
     assert not finding.is_complete
 
 
-def test_seeds_that_a_data_set_lacks_do_not_count():
+def test_a_data_set_that_lacks_seeds_does_not_count_yet():
     rows = [
         *runs("none", NONE),
         *runs("moc", shifted(NONE, 0.02, 0.04, 0.9)),
@@ -88,8 +88,26 @@ def test_seeds_that_a_data_set_lacks_do_not_count():
         *runs("moc", {0: 0.52, 1: 0.54}, **TOYS),
     ]
     (finding,) = judge(rows)
-    assert finding.difference.n == 2
-    assert finding.difference.mean == pytest.approx(0.03)
+    assert (finding.num_places, finding.difference.n) == (1, 3)
+    assert finding.difference.mean == pytest.approx((0.02 + 0.04 + 0.9) / 3)
+
+
+def test_a_claim_is_measured_in_full_with_all_data_sets_and_seeds():
+    def measured(num_seeds, *datasets):
+        none = {seed: 0.5 + seed / 100 for seed in range(num_seeds)}
+        moc = {seed: 0.52 + seed / 90 for seed in range(num_seeds)}
+        rows = [
+            row
+            for dataset in datasets
+            for method, aucs in (("none", none), ("moc", moc))
+            for row in runs(method, aucs, dataset=dataset)
+        ]
+        return judge(rows)[0]
+
+    every = ("amazon/beauty", "amazon/toys", "amazon/games")
+    assert measured(5, *every).is_complete
+    assert not measured(4, *every).is_complete
+    assert not measured(5, *every[:2]).is_complete
 
 
 @pytest.mark.parametrize(

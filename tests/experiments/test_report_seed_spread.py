@@ -40,6 +40,14 @@ def test_a_difference_is_to_the_run_of_the_same_place_and_seed():
     assert line["all"] == "0.0500"
 
 
+def test_a_pair_of_which_one_lacks_the_figure_has_no_difference():
+    none = [row | {"auc_new_items": None} for row in runs("none", {0: 0.5})]
+    rows = [*none, *runs("none", {1: 0.5, 2: 0.6}), *runs("moc", MOC)]
+    _, line = shown(spread_tables(rows, "claims")[0])
+    # .072 and .011: standard deviation .0431.
+    assert line["new items"] == "0.0431"
+
+
 def test_rankers_are_compared_by_the_cells_that_all_of_them_have():
     toys = {"dataset": "amazon/toys", "data_sha256": "x"}
     rows = [

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.reporting.cells_csv import cells_csv, rows_csv
 from experiments.reporting.grid import Cell, Configuration, Setting, make_grid
-from experiments.reporting.rows import RowsError, folders_of, read_rows
+from experiments.reporting.rows import RowsError, folders_of, read_rows, rows_under
 from experiments.reporting.tables import all_tables, details, overview, plain_table
 from moc_tf.evaluation import contrast
 from tests.experiments.report_rows import (
@@ -221,6 +221,9 @@ def test_csv_has_every_figure_in_full():
     new = versus.differences["auc_new_items"]
     assert float(moc["auc_new_items_less_none_high"]) == new.high
     assert moc["seeds"] == "0 1 2"
+    assert float(moc["num_epochs_mean"]) == 5
+    costs = ("num_parameters_less", "num_epochs_less", "train_seconds_less")
+    assert not [column for column in moc if column.startswith(costs)]
     assert moc["auc_less_me_mean"] == moc["auc_head_items_mean"] == ""
     empty = next(row for row in rows if not row["seeds"])
     assert (empty["method"], empty["dataset"]) == ("random", "amazon/toys")
@@ -246,8 +249,18 @@ def test_other_rows_are_shown_as_they_are():
     )
 
 
+def test_rows_of_suites_and_of_their_parts_are_found(tmp_path):
+    whole, part = runs("none", NONE), runs("moc", MOC)
+    write(tmp_path / "table1" / "parts" / "dcn_v2", part)
+    assert rows_under(tmp_path) == part
+    write(tmp_path / "table1", whole)
+    assert rows_under(tmp_path) == [*whole, *part]
+    with pytest.raises(RowsError, match="must hold folders"):
+        rows_under(tmp_path / "elsewhere")
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(RowsError, match=r"must hold folders.*--results"):
+    with pytest.raises(RowsError, match=r"must hold folders.*name that folder"):
         folders_of(tmp_path)
     path = tmp_path / "results.jsonl"
     for wrong in ("{", "[1]"):

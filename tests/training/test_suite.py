@@ -237,6 +237,26 @@ def test_runs_of_another_machine_are_taken_over(make, tmp_path):
     assert len(list(tmp_path.glob("runs/*/*/*/*/result.json"))) == 1
 
 
+def test_rows_that_are_there_stay_there(make, tmp_path):
+    there = make("there", NONE)
+    list(there.run())
+    taken_over = rows(there)
+    shutil.rmtree(tmp_path / "runs")
+    list(make("here", NONE, earlier=taken_over).run())
+    again = make("here", NONE)  # without the earlier rows
+    assert [o.resumed for o in runs(again)] == [True, True]
+    assert rows(again) == [{**row, "suite": "here"} for row in taken_over]
+
+
+def test_rows_that_cannot_be_read_are_an_error(make, tmp_path):
+    path = make("here", NONE).folder / "results.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"run": 1}\n{"ru')
+    with pytest.raises(ValueError, match=r"results.jsonl must hold .* Remove it"):
+        make("here", NONE)
+    assert path.read_text() == '{"run": 1}\n{"ru'
+
+
 @pytest.mark.parametrize(
     "change",
     [
