@@ -8,7 +8,8 @@ this machine or another, as far as settings, data and packages are the same, so 
 suite can be made in pieces. `--dry_run` says how much is left to do, and how long it
 takes by the runs that are done. A suite that is broken off goes on when the command is
 run again; a run that failed is recorded, does not stop the others, and is tried again
-then. Suites that share a `--workdir` share runs. Rows are in
+then. A worker process that is killed, most often for lack of memory, breaks it off.
+Suites that share a `--workdir` share runs. Rows are in
 `<workdir>/suites/<suite>/results.jsonl`, which grows as runs end; those of a part of
 it, which `--datasets` and `--models` choose, are in `parts/<what was chosen>/` there,
 beside the full table.
