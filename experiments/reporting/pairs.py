@@ -1,0 +1,117 @@
+"""Any pair of configurations compared, as a table for a terminal."""
+
+from collections.abc import Sequence
+
+from experiments.claims import OURS, Claim, Side
+from experiments.reporting.claim_tests import differences_of, mean_difference
+from experiments.reporting.rows import Row
+from moc_tf.evaluation import PairedDifference, format_table, paired_difference
+
+
+class PairError(ValueError):
+    """What was asked for is not in the rows."""
+
+
+def side_named(text: str) -> Side:
+    """The configuration that a person writes as "moc-7", "moc-7-diverse:none".
+
+    Raises:
+      PairError: if it is none.
+    """
+    name, _, fusion = text.partition(":")
+    method, *rest = name.split("-", 2)
+    number, variant = [*rest, "", ""][:2]
+    if (number and not number.isdigit()) or bool(number) == (method == "none"):
+        raise PairError(
+            "A configuration must be none, or a method and its number of codes, such "
+            f"as moc-7, moc-7-diverse or moc-7:concat_mlp. Received: {text!r}."
+        )
+    return Side(method, int(number or 0), variant, fusion or "self_gating")
+
+
+def difference_table(
+    rows: Sequence[Row],
+    one: str,
+    other: str,
+    metric: str = "auc",
+    datasets: Sequence[str] = (),
+    models: Sequence[str] = (),
+) -> str:
+    """The difference of a metric, paired by seed, by data set and ranker and in all.
+
+    Args:
+      rows: of results, of a suite.
+      one: a configuration; see `side_named`.
+      other: what it is compared with.
+      metric: a key of the rows.
+      datasets: "<data set>:<protocol>" each; none: all of the rows.
+      models: rankers; none: all of the rows.
+
+    Raises:
+      PairError: if a configuration, data set or ranker is not in the rows, or no data
+        set and ranker has both configurations with this metric.
+    """
+    _check("--datasets", datasets, [f"{r['dataset']}:{r['protocol']}" for r in rows])
+    _check("--models", models, [row["model"] for row in rows])
+    chosen = [
+        row
+        for row in rows
+        if (not datasets or f"{row['dataset']}:{row['protocol']}" in datasets)
+        and (not models or row["model"] in models)
+    ]
+    claim = Claim("", OURS, "", side_named(one), side_named(other), metric=metric)
+    found = differences_of(claim, chosen)
+    if not found:
+        raise PairError(
+            f"No data set and ranker has {metric!r} of {one!r} and of {other!r} in the "
+            f"test part. There are {_configurations(chosen)}."
+        )
+    lines = [
+        {
+            "data set": setting.label,
+            "ranker": model,
+            **_told(paired_difference(list(of.values()), [0.0] * len(of))),
+        }
+        for (setting, model), of in found.items()
+    ]
+    means = {
+        f"mean, {protocol}": {p: of for p, of in found.items() if protocol in p[0]}
+        for protocol in dict.fromkeys(setting.protocol for setting, _ in found)
+    }
+    if len(means) > 1:
+        means["mean"] = found
+    for title, of_places in means.items():
+        mean = mean_difference(of_places)
+        assert mean is not None  # all places have the same number of seeds
+        lines.append({"data set": title, "ranker": "", **_told(mean)})
+    return f"{metric}: {claim.formula}\n\n{format_table(lines, list(lines[0]))}"
+
+
+def _told(difference: PairedDifference) -> dict[str, str]:
+    alone = difference.n == 1
+    small = difference.p_value < 0.001
+    return {
+        "seeds": str(difference.n),
+        "difference": f"{difference.mean:+.4f}",
+        "± 95 %": "-" if alone else f"{difference.half_width:.4f}",
+        "p": "-" if alone else "<.001" if small else f"{difference.p_value:.3f}",
+    }
+
+
+def _check(flag: str, values: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [value for value in values if value not in known]
+    if unknown:
+        raise PairError(
+            f"{flag} must be among {sorted(set(known))}. Received: {unknown}."
+        )
+
+
+def _configurations(rows: Sequence[Row]) -> str:
+    """Those of the rows, as a person writes them."""
+    names = []
+    for row in rows:
+        parts = (row["method"], row["num_codes"], row["variant"])
+        fused = row["num_codes"] and row["fusion"] != "self_gating"
+        name = "-".join(str(part) for part in parts if part)
+        names.append(f"{name}:{row['fusion']}" if fused else name)
+    return ", ".join(dict.fromkeys(names))
