@@ -44,49 +44,75 @@ def breakdown_tables(
 ) -> list[Table]:
     """The differences of claims on AUC, taken apart.
 
+    Protocols ask different things of a ranker, and differences of one may be ten times
+    those of another: only the table by data set has them side by side.
+
     Args:
       claims: what is taken apart, as far as it is measured.
       rows: of results, by suite.
       anchor: what the anchors of the tables begin with.
 
     Returns:
-      A table by ranker, one by data set, one by group of test rows; none if nothing is
-      measured.
+      A table by data set, then of each protocol one by ranker and one by group of test
+      rows; none if nothing is measured.
     """
+    every = [row for suite in {c.suite for c in claims} for row in rows.get(suite, ())]
+    settings = sorted({cell_of(row).setting for row in every})
+    tables = [
+        _table(
+            "By data set, mean over rankers",
+            f"{anchor}-data",
+            claims,
+            rows,
+            [_Part(setting.label, place=(setting, None)) for setting in settings],
+        )
+    ]
+    for protocol in sorted({setting.protocol for setting in settings}):
+        of_protocol = {
+            suite: [row for row in found if row["protocol"] == protocol]
+            for suite, found in rows.items()
+        }
+        models = sorted({row["model"] for row in every if row["protocol"] == protocol})
+        tables += [
+            _table(
+                f"By ranker, mean over data sets, {protocol}",
+                f"{anchor}-ranker-{protocol}",
+                claims,
+                of_protocol,
+                [_Part("all", place=(None, None))]
+                + [_Part(model, place=(None, model)) for model in models],
+            ),
+            _table(
+                f"By group of test rows, mean over data sets and rankers, {protocol}",
+                f"{anchor}-group-{protocol}",
+                claims,
+                of_protocol,
+                [_Part(title, metric) for metric, title in GROUPS.items()],
+            ),
+        ]
+    return [table for table in tables if table.rows]
+
+
+def _table(
+    title: str,
+    anchor: str,
+    claims: Sequence[Claim],
+    rows: Mapping[str, Sequence[Row]],
+    parts: Sequence[_Part],
+) -> Table:
+    """A line a claim on AUC that is measured, a column a part."""
     measured = [
         claim
         for claim in claims
         if claim.metric == "auc" and differences_of(claim, rows.get(claim.suite, ()))
     ]
-    if not measured:
-        return []
-    every = [row for suite in {c.suite for c in measured} for row in rows[suite]]
-    models = sorted({row["model"] for row in every})
-    settings = sorted({cell_of(row).setting for row in every})
-    tables = {
-        "ranker": (
-            "By ranker, mean over data sets",
-            [_Part(model, place=(None, model)) for model in models],
-        ),
-        "data": (
-            "By data set, mean over rankers",
-            [_Part(setting.label, place=(setting, None)) for setting in settings],
-        ),
-        "group": (
-            "By group of test rows, mean over data sets and rankers",
-            [_Part(title, metric) for metric, title in GROUPS.items()],
-        ),
-    }
-    return [
-        Table(
-            title,
-            f"{anchor}-{name}",
-            ["difference in AUC", "suite", *(part.title for part in parts)],
-            [_line(claim, rows[claim.suite], parts) for claim in measured],
-            2,
-        )
-        for name, (title, parts) in tables.items()
-    ]
+    return Table(
+        title,
+        anchor,
+        ["difference in AUC", "suite", *(part.title for part in parts)],
+        [_line(claim, rows[claim.suite], parts) for claim in measured],
+        2,
+    )
 
 
 def _line(claim: Claim, rows: Sequence[Row], parts: Sequence[_Part]) -> list[Entry]:

@@ -17,7 +17,7 @@ _Runs = Mapping[int, Row]  # of a cell, by seed
 
 
 def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
-    """How far the seeds of a cell lie apart.
+    """How far the seeds of a cell lie apart, under each protocol.
 
     By ranker and group of test rows: of a run's AUC, and of its difference to the run
     without codes that has the same seed, which is smaller where both have the noise in
@@ -30,6 +30,17 @@ def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
       rows: of results; one run may be there several times.
       anchor: what the anchors of the tables begin with.
     """
+    of_protocol: dict[str, list[Row]] = {}
+    for row in rows:
+        of_protocol.setdefault(row["protocol"], []).append(row)
+    return [
+        table
+        for protocol, found in sorted(of_protocol.items())
+        for table in _of_protocol(protocol, found, anchor)
+    ]
+
+
+def _of_protocol(protocol: str, rows: Iterable[Row], anchor: str) -> list[Table]:
     places: dict[tuple[Setting, str], dict[Configuration, dict[int, Row]]] = {}
     for row in rows:
         if row["split"] == "test":
@@ -39,8 +50,8 @@ def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
     shared = _shared_by_rankers(places)
     return [
         Table(
-            "Spread over seeds, by ranker and group of test rows",
-            f"{anchor}-spread",
+            f"Spread over seeds, by ranker and group of test rows, {protocol}",
+            f"{anchor}-spread-{protocol}",
             ["ranker", "standard deviation of", *GROUPS.values()],
             [
                 line
@@ -51,7 +62,7 @@ def spread_tables(rows: Iterable[Row], anchor: str) -> list[Table]:
             ],
             2,
         ),
-        _by_source(places, f"{anchor}-sources"),
+        _by_source(places, protocol, f"{anchor}-sources-{protocol}"),
     ]
 
 
@@ -134,7 +145,9 @@ def _variances(pairs: Iterable[tuple[_Runs, _Runs]], metric: str) -> list[float]
 
 
 def _by_source(
-    places: Mapping[tuple[Setting, str], Mapping[Configuration, _Runs]], anchor: str
+    places: Mapping[tuple[Setting, str], Mapping[Configuration, _Runs]],
+    protocol: str,
+    anchor: str,
 ) -> Table:
     """Of each method that several rankers have, the two sources of its spread."""
     of_method: dict[Configuration, dict[Setting, list[_Runs]]] = {}
@@ -158,7 +171,8 @@ def _by_source(
             lines.append(entries)
     heads, labels = labels_of(kept)
     return Table(
-        "Spread over seeds, by method: what rankers with the same codes have in common",
+        "Spread over seeds, by method: what rankers with the same codes have in "
+        f"common, {protocol}",
         anchor,
         [
             *heads,
