@@ -29,7 +29,6 @@ LEVELS = {
     "_artefact": 0,
     "array_tensor": 0,
     "cores": 0,
-    "freed_memory": 0,
     "global_batch": 0,
     "identifiers": 0,
     "_keras": 0,

@@ -1,6 +1,5 @@
 """Runs: directories, seeds, early stopping, strategies, and comparisons of methods."""
 
-from moc_tf.freed_memory import keep_freed_memory
 from moc_tf.ranking.precision import built_in
 from moc_tf.training.code_figures import CodeFigures
 from moc_tf.training.code_suite import CodeBlock, CodeOutcome, CodeRun, CodeSuite
@@ -47,7 +46,6 @@ __all__ = [
     "evaluate_part",
     "export_ranker",
     "export_run",
-    "keep_freed_memory",
     "make_strategy",
     "methods_named",
     "package_versions",

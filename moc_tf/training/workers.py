@@ -14,7 +14,6 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from moc_tf.cores import num_cores
-from moc_tf.freed_memory import keep_freed_memory
 from moc_tf.training.local_cluster import WorkerError
 
 Task = TypeVar("Task")
@@ -185,7 +184,6 @@ def _serve(inbox: Connection, outbox: Connection, threads: int, stop: Any) -> No
 
 def _prepare(threads: int) -> None:
     """Makes ready: with more threads than cores, kernels wait for one another."""
-    keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import tensorflow as tf
 
