@@ -73,9 +73,9 @@ def _reproduce_codes(load: Any, earlier: Sequence[Mapping[str, Any]]) -> None:
         )
     try:
         blocks, part = choose_codes(_SUITE.value, range(_SEEDS.value), _DATASETS.value)
+        suite = CodeSuite(_SUITE.value, blocks, load, _WORKDIR.value, part, earlier)
     except ValueError as error:
         raise app.UsageError(str(error)) from error
-    suite = CodeSuite(_SUITE.value, blocks, load, _WORKDIR.value, part, earlier)
     if _DRY_RUN.value:
         print(code_suite_left(suite, _NUM_WORKERS.value))
         return
@@ -115,11 +115,11 @@ def main(_: list[str]) -> None:
         blocks, part = choose(
             _SUITE.value, range(_SEEDS.value), _DATASETS.value, _MODELS.value
         )
+        suite = Suite(
+            _SUITE.value, blocks, load, _WORKDIR.value, part=part, earlier=earlier
+        )
     except ValueError as error:
         raise app.UsageError(str(error)) from error
-    suite = Suite(
-        _SUITE.value, blocks, load, _WORKDIR.value, part=part, earlier=earlier
-    )
     if _DRY_RUN.value:
         print(suite_left(suite, _NUM_WORKERS.value))
         return
