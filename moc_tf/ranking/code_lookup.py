@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from moc_tf._keras import keras
@@ -35,8 +36,8 @@ class CodeLookup(keras.layers.Layer):
         them.
 
     Attributes:
-      codes: non-trainable weight, int32 [items + 1, N]; its first row is for items
-        that the table lacks.
+      codes: non-trainable weight, int32 [items + 1, N], of whatever number of items;
+        its first row is for items that the table lacks.
 
     Call arguments:
       item_ids: strings [batch].
@@ -60,7 +61,7 @@ class CodeLookup(keras.layers.Layer):
         self._described = types.MappingProxyType(described)
         self.codes = self.add_weight(
             name="codes",
-            shape=rows.shape,
+            shape=(None, rows.shape[1]),  # `extend` adds rows
             dtype=tf.int32,
             initializer=lambda shape, dtype, **kwargs: tf.constant(rows, dtype),
             trainable=False,
@@ -83,6 +84,31 @@ class CodeLookup(keras.layers.Layer):
                 "checkpoint or a .keras file, or make the layer of a CodeTable."
             )
         return self._table_of(item_ids, codes[1:])
+
+    def extend(
+        self,
+        item_ids: npt.ArrayLike,
+        codes: npt.ArrayLike,
+        manifest: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Adds new items, as `CodeTable.extend` does: at once, also to a traced model.
+
+        A model that predicts, or is exported, from then on knows their codes; nothing
+        is compiled or trained anew.
+
+        Args:
+          item_ids: unique strings, bytes or integers, [items].
+          codes: integers in [0, codebook_size), [items, N].
+          manifest: what made them; see `CodeTable.extend`.
+
+        Raises:
+          ValueError: as `CodeTable.extend`, before anything is changed.
+        """
+        present = self.table
+        table = present.extend(item_ids, codes, manifest)
+        self._described = types.MappingProxyType(_describe(table))
+        self.codes.assign(_rows(table))  # before any id leads there
+        self._lookup.append(table.item_ids[len(present) :])
 
     def call(self, item_ids: tf.Tensor) -> tf.Tensor:
         """Looks up `item_ids`."""

@@ -29,9 +29,13 @@ class RowLookup(tf.lookup.experimental.MutableHashTable):
         ids = as_identifiers(identifiers, "identifiers")
         IdentifierIndex(ids, "identifiers")  # raises if an id occurs twice
         self.remove(self.export()[0])
-        self.insert(
-            tf.constant(ids, tf.string), tf.range(1, len(ids) + 1, dtype=tf.int64)
-        )
+        self.append(ids)
+
+    def append(self, identifiers: npt.ArrayLike) -> None:
+        """Adds ids that are not in the table, as the rows after the present ones."""
+        ids = as_identifiers(identifiers, "identifiers")
+        rows = self.size() + tf.range(1, len(ids) + 1, dtype=tf.int64)
+        self.insert(tf.constant(ids, tf.string), rows)
 
     def identifiers(self) -> np.ndarray:
         """The ids, strings [ids], in the order of their rows."""

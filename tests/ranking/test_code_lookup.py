@@ -34,7 +34,6 @@ def test_codes_are_not_trained(table, item_ids):
     layer = CodeLookup(table)
     layer(item_ids)
     assert layer.trainable_weights == []
-    assert layer.codes.shape == (6, 2)
     assert [weight.shape for weight in layer.get_weights()] == [(6, 2)]
 
 
@@ -47,6 +46,46 @@ def test_the_table_is_read_back(table):
     assert CodeLookup(table).table == table
     repeated = CodeTable(["a"], [[0]], 4, tables_per_code=3)
     assert CodeLookup(repeated).table == repeated
+
+
+def test_new_items_are_known_to_a_model_that_is_traced_already(model, table, tmp_path):
+    asked = tf.constant(["a", "new", "newer", "strange"])
+    before = model.predict(asked, verbose=0)
+    layer = model.layers[1]
+    layer.extend(["new", "newer"], [[2, 1], [0, 3]])
+    after = model.predict(asked, verbose=0)
+    np.testing.assert_array_equal(after[[0, 3]], before[[0, 3]])
+    known = model.predict(tf.constant(["a", "b"]), verbose=0)
+    np.testing.assert_array_equal(after[1:3], known)  # their codes are the same
+    assert np.abs(after[1:3] - before[1:3]).min() > 1e-4
+    layer.extend(["newest"], [[3, 3]])
+    items = [*table.item_ids, "new", "newer", "newest"]
+    assert layer.table.item_ids.tolist() == items
+    codes = [[2, 1], [0, 3], [-1, -1], [3, 3], [1, 1]]
+    ids = tf.constant(["new", "newer", "strange", "newest", "ключ"])
+    assert layer(ids).numpy().tolist() == codes
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.layers[1].table == layer.table
+    assert loaded.layers[1].get_config() == layer.get_config()
+    tf.saved_model.save(model, str(tmp_path / "export"))
+    serve = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
+    (served,) = serve(item_id=asked).values()
+    np.testing.assert_allclose(served, after, atol=1e-7)
+
+
+def test_what_contradicts_the_table_is_refused_and_changes_nothing(table, item_ids):
+    layer = CodeLookup(table)
+    before = layer(item_ids).numpy()
+    with pytest.raises(ValueError, match=r"with other codes.*'a'"):
+        layer.extend(["new", "a"], [[1, 1], [0, 0]])
+    with pytest.raises(ValueError, match="as many codebooks as the table, 2"):
+        layer.extend(["new"], [[1]])
+    with pytest.raises(ValueError, match="method"):
+        layer.extend(["new"], [[1, 1]], {"method": "another"})
+    assert layer.table == table
+    np.testing.assert_array_equal(layer(item_ids), before)
 
 
 def test_the_configuration_tells_the_shape_and_a_checkpoint_the_rest(
