@@ -29,6 +29,7 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
         "llm": lambda texts: np.array([[len(text), 1.0] for text in texts]),
         "item_ids": item_ids,
         "vectors": random.standard_normal((items, 48)).astype(np.float32),
+        "new_ids": ["new-0", "new-1", "new-2"],
         "new_vectors": random.standard_normal((3, 48)).astype(np.float32),
         "train": tf.data.Dataset.from_tensor_slices(clicks).batch(128),
     }
@@ -36,7 +37,13 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
     assert len(blocks) == 5
     for block in blocks:
         exec(compile(block, str(README), "exec"), namespace)
-    assert namespace["codes_of_new_items"].shape == (3, 7)
+    assert namespace["new_codes"].shape == (3, 7)
+    assert namespace["table"].manifest["method"] == "moc"
+    exported = tf.saved_model.load("exports/ranker/1").signatures["serving_default"]
+    user_id = tf.constant(["1", "1", "1"])
+    item_id = tf.constant(["item-0", "new-0", "strange"])
+    served = exported(user_id=user_id, item_id=item_id)["probability"].numpy()
+    assert len(np.unique(served)) == 3
     embedded = load_item_vectors("items.npz")
     assert embedded.item_ids.tolist() == ["a", "b"]
     expected = np.array([len("Tea"), 1]) / 10**0.5  # no brand, and unit length
