@@ -1,8 +1,9 @@
 """What is claimed of the codes, and which runs decide it.
 
-Written down before the runs were made: the paper's claims, its reviewers' questions and
-our own additions, each as one difference between configurations. `experiments.report`
-tests them.
+The paper's claims, its reviewers' questions and our own additions, each as one
+difference between configurations, which `experiments.report` tests. Written down before
+the committed runs, but not before all runs: experiments/results/README.md says what had
+been seen.
 """
 
 import dataclasses

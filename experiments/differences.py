@@ -9,9 +9,9 @@ r"""How much more of a metric one configuration has than another, in rows of res
 
 A configuration is its method, its number of codes, and its variant if it has one; after
 a colon comes the fusion, if it is not self_gating. Prints the difference for each data
-set and ranker, and its means over those of a protocol and over all, with half of the
-95 % interval over seeds and the p-value of no difference, neither corrected for how
-often one asks. A configuration that is not there is answered by those that are.
+set and ranker, and its mean over those of a protocol, with half of the 95 % interval
+over seeds and the p-value of no difference, neither corrected for how often one asks.
+A configuration that is not there is answered by those that are.
 """
 
 from absl import app, flags

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.reporting.claim_tests import UNMEASURED, Finding
+from experiments.claims import SMALLEST_GAIN, Claim
+from experiments.reporting.claim_tests import Finding
 from experiments.reporting.commands import suite_command
 from experiments.reporting.entries import MISSING, Entry, mean_text, p_value_text
 from experiments.reporting.expected import NUM_SEEDS
@@ -20,48 +21,55 @@ from moc_tf.evaluation.figure_file import (
 NAME = "claims"
 TITLE = "Claims: what the runs say of each"
 VERDICTS = (
-    "The difference is a mean over data sets and rankers, by seed; its 95 % interval "
-    "and the t tests are over seeds. p is of no difference. A claim holds where there "
-    "is more; it does not where the difference is less than one that matters, in AUC "
-    "0.001. Both are tested at the level of 5 %, adjusted by Holm's method over all "
-    "claims tested, so that an interval alone decides nothing. "
+    "The difference is a mean over the data sets and rankers of a protocol, by seed; "
+    "its 95 % interval and the t tests are over seeds. p is of no difference. A claim "
+    "holds where there is more; it does not where the difference is less than one that "
+    "matters, in AUC 0.001. Both are tested at the level of 5 %, adjusted by Holm's "
+    "method over all claims tested, under all protocols, so that an interval alone "
+    "decides nothing. "
     "An incomplete suite's verdict is of the data sets and rankers so far. "
     f"A suite is run by {suite_command('NAME', NUM_SEEDS)}."
 )
 
 
-def claim_table(findings: Sequence[Finding]) -> Table:
-    """A row a claim."""
-    return Table(
-        "Claims",
-        f"{NAME}-table",
-        [
-            *("claim", "compares", "of", "metric", "suite", "measured"),
-            *("difference", "higher in", "p, adjusted", "verdict", COMMAND),
-        ],
-        [
+def claim_tables(findings: Sequence[Finding]) -> list[Table]:
+    """A table a protocol, a row a claim."""
+    return [
+        Table(
+            f"Claims, {protocol}",
+            f"{NAME}-table-{protocol}",
             [
-                Entry(finding.claim.text),
-                Entry(finding.claim.formula),
-                Entry(finding.claim.source),
-                Entry(finding.claim.metric),
-                Entry(finding.claim.suite),
-                Entry(f"{finding.num_places} of {finding.num_wanted}"),
-                Entry(mean_text(finding.difference, _spec(finding))),
-                Entry(_higher_text(finding)),
-                Entry(_p_text(finding)),
-                Entry(_verdict_text(finding)),
-                Entry(MISSING, command=suite_command(finding.claim.suite, NUM_SEEDS)),
-            ]
-            for finding in findings
-        ],
-    )
+                *("claim", "compares", "of", "metric", "suite", "measured"),
+                *("difference", "higher in", "p, adjusted", "verdict", COMMAND),
+            ],
+            [
+                [
+                    Entry(finding.claim.text),
+                    Entry(finding.claim.formula),
+                    Entry(finding.claim.source),
+                    Entry(finding.claim.metric),
+                    Entry(finding.claim.suite),
+                    Entry(f"{finding.num_places} of {finding.num_wanted}"),
+                    Entry(mean_text(finding.difference, _spec(finding))),
+                    Entry(_higher_text(finding)),
+                    Entry(_p_text(finding)),
+                    Entry(_verdict_text(finding)),
+                    Entry(
+                        MISSING, command=suite_command(finding.claim.suite, NUM_SEEDS)
+                    ),
+                ]
+                for finding in of_protocol
+            ],
+        )
+        for protocol, of_protocol in _by_protocol(findings).items()
+    ]
 
 
 def claim_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """The same with every figure in full, a mapping a claim."""
+    """The same with every figure in full, a mapping a claim and protocol."""
     return [
         {
+            "protocol": finding.protocol,
             "claim": finding.claim.text,
             "formula": finding.claim.formula,
             "source": finding.claim.source,
@@ -81,8 +89,12 @@ def claim_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 def claims_status(findings: Sequence[Finding]) -> str:
     """A sentence on how far the claims are measured, and how they are judged."""
-    complete = sum(f.is_complete and f.verdict != UNMEASURED for f in findings)
-    return f"{complete} of {len(findings)} claims are measured in full. {VERDICTS}"
+    in_full = [
+        f"{sum(finding.is_complete for finding in of_protocol)} of {len(of_protocol)} "
+        f"under {protocol}"
+        for protocol, of_protocol in _by_protocol(findings).items()
+    ]
+    return f"Claims measured in full: {', '.join(in_full)}. {VERDICTS}"
 
 
 def can_plot(findings: Sequence[Finding]) -> bool:
@@ -101,45 +113,54 @@ def plot_claims(findings: Sequence[Finding], path: str | os.PathLike[str]) -> No
       path: the file, ending in .png or .svg; replaced in one step.
     """
     target = checked_target(path)
-    shown = _drawn(findings)
-    with figure_file(target, 9.0, 1.0 + 0.3 * len(shown)) as figure:
-        axes = figure.subplots()
-        band = shown[0].claim.smallest
-        axes.axvspan(-band, band, color=PALE, linewidth=0)
-        axes.axvline(0, color=GREY, linewidth=0.8)
-        for place, finding in enumerate(shown):
-            interval = finding.difference
-            assert interval is not None
-            axes.errorbar(
-                interval.mean,
-                -place,
-                xerr=interval.half_width,
-                color=BLUE,
-                marker="o",
-                markersize=5,
-                markerfacecolor=BLUE if finding.adjusted_p_value < 0.05 else "white",
-                elinewidth=1.2,
-                linewidth=0,
-                capsize=2,
-            )
-        axes.set_yticks(
-            [-place for place in range(len(shown))],
-            [_label(finding) for finding in shown],
-            fontsize=8,
+    of_protocols = _by_protocol(_drawn(findings))
+    claims = list(dict.fromkeys(f.claim for f in _drawn(findings)))
+    width, height = 5.0 + 4.0 * len(of_protocols), 1.4 + 0.3 * len(claims)
+    with figure_file(target, width, height) as figure:
+        every = figure.subplots(1, len(of_protocols), sharey=True, squeeze=False)[0]
+        for axes, (protocol, shown) in zip(every, of_protocols.items(), strict=True):
+            axes.axvspan(-SMALLEST_GAIN, SMALLEST_GAIN, color=PALE, linewidth=0)
+            axes.axvline(0, color=GREY, linewidth=0.8)
+            for finding in shown:
+                interval = finding.difference
+                assert interval is not None
+                is_sure = finding.adjusted_p_value < 0.05
+                axes.errorbar(
+                    interval.mean,
+                    -claims.index(finding.claim),
+                    xerr=interval.half_width,
+                    color=BLUE,
+                    marker="o",
+                    markersize=5,
+                    markerfacecolor=BLUE if is_sure else "white",
+                    elinewidth=1.2,
+                    linewidth=0,
+                    capsize=2,
+                )
+            axes.set_title(protocol, fontsize=10)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.set_xlabel("difference in AUC, 95 % interval", fontsize=9)
+        every[0].set_yticks(
+            [-place for place in range(len(claims))], map(_label, claims), fontsize=8
         )
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xlabel(
-            "difference in AUC, 95 % interval (filled: significant after correction; "
-            "band: too small to matter)",
+        figure.suptitle(
+            "filled: significant after correction; band: too small to matter",
             fontsize=9,
         )
+
+
+def _by_protocol(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.protocol, []).append(finding)
+    return found
 
 
 def _drawn(findings: Sequence[Finding]) -> list[Finding]:
     return [
         finding
         for finding in findings
-        if finding.claim.metric.startswith("auc") and finding.verdict != UNMEASURED
+        if finding.claim.metric.startswith("auc") and finding.is_tested
     ]
 
 
@@ -148,9 +169,9 @@ def _figures(finding: Finding) -> dict[str, Any]:
     return {name: getattr(finding.difference, key, None) for key, name in names.items()}
 
 
-def _label(finding: Finding) -> str:
-    group = finding.claim.metric.removeprefix("auc").replace("_", " ").strip()
-    return finding.claim.formula + (f", {group}" if group else "")
+def _label(claim: Claim) -> str:
+    group = claim.metric.removeprefix("auc").replace("_", " ").strip()
+    return claim.formula + (f", {group}" if group else "")
 
 
 def _spec(finding: Finding) -> str:
@@ -164,12 +185,12 @@ def _higher_text(finding: Finding) -> str:
 
 
 def _p_text(finding: Finding) -> str:
-    if finding.verdict == UNMEASURED or finding.difference is None:
+    if not finding.is_tested or finding.difference is None:
         return MISSING
     raw, adjusted = finding.difference.p_value, finding.adjusted_p_value
     return f"{p_value_text(raw)}, {p_value_text(adjusted)}"
 
 
 def _verdict_text(finding: Finding) -> str:
-    so_far = finding.verdict != UNMEASURED and not finding.is_complete
+    so_far = finding.is_tested and not finding.is_complete
     return finding.verdict + (" (so far)" if so_far else "")

@@ -136,14 +136,18 @@ def gain_table(setting: Setting, gains: Sequence[CodeGain]) -> Table:
 
 
 def gain_rows(gains: Sequence[CodeGain]) -> list[dict[str, Any]]:
-    """The same with every figure in full, a mapping a method."""
+    """Figures and gains in full, a mapping a method."""
     return [
         {
             "dataset": each.setting.dataset,
             "protocol": each.setting.protocol,
             "model": MODEL,
             **each.side._asdict(),
-            **{name: each.figures[name].mean for name in each.figures},
+            **{
+                f"{name}{suffix}": getattr(each.figures[name], end)
+                for name in each.figures
+                for end, suffix in (("mean", ""), ("low", "_low"), ("high", "_high"))
+            },
             **{
                 f"{metric}_less_none_{end}": getattr(each.gains[metric], end)
                 for metric in each.gains

@@ -27,12 +27,14 @@ class CodeGrid:
       suite: one of `CODE_SUITES`.
       found: the rows of the cells that have any, by seed.
       wanted: all cells, in the order of the suite.
+      num_seeds: that a full cell has; None where nobody said so.
     """
 
     name: str
     suite: str
     found: Mapping[CodeCell, Sequence[Row]]
     wanted: Sequence[CodeCell]
+    num_seeds: int | None = None
 
     @property
     def settings(self) -> list[Setting]:
@@ -58,7 +60,8 @@ class CodeGrid:
         """A sentence on what is missing."""
         empty = sum(cell not in self.found for cell in self.wanted)
         counts = [len(rows) for rows in self.found.values()]
-        short = sum(count < max(counts) for count in counts)
+        full = self.num_seeds or max(counts, default=0)
+        short = sum(count < full for count in counts)
         seeds = f"; seeds are missing in {short} more" if short else ""
         return f"{empty} of {len(self.wanted)} cells are empty{seeds}."
 
@@ -69,13 +72,16 @@ def code_suite_of(folder: str, rows: Sequence[Row]) -> str | None:
     return next((name for name in names if name in CODE_SUITES), None)
 
 
-def make_code_grid(suite: str, rows: Sequence[Row], name: str = "") -> CodeGrid:
+def make_code_grid(
+    suite: str, rows: Sequence[Row], name: str = "", num_seeds: int | None = None
+) -> CodeGrid:
     """Gathers rows into cells.
 
     Args:
       suite: one of `CODE_SUITES`, which says what cells there should be.
       rows: of results.jsonl.
       name: of its folder; "" if that is the suite's.
+      num_seeds: that the suite asks for.
 
     Raises:
       ValueError: if a cell has a seed twice, or rows of different data.
@@ -103,4 +109,5 @@ def make_code_grid(suite: str, rows: Sequence[Row], name: str = "") -> CodeGrid:
         for setting in settings or [Setting(*pair) for pair in DATA]
         for cell in CODE_SUITES[suite].cells
     ]
-    return CodeGrid(name or suite, suite, found, list(dict.fromkeys([*wanted, *found])))
+    every = list(dict.fromkeys([*wanted, *found]))
+    return CodeGrid(name or suite, suite, found, every, num_seeds)

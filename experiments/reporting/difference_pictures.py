@@ -143,6 +143,9 @@ def _plot(
             axes.set_yticks(
                 list(places.values()), list(map(name_with_codes, places)), fontsize=8
             )
+            # Few, for their labels are long.
+            axes.locator_params(axis="x", nbins=5)
+            axes.tick_params(axis="x", labelsize=8)
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(axis="x", color=PALE, linewidth=0.8)
             axes.set_axisbelow(True)

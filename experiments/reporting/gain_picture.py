@@ -48,4 +48,4 @@ def plot_gains(gains: Sequence[CodeGain], path: str | os.PathLike[str]) -> None:
             if not math.isnan(correlation):
                 head = f"{head} (rank correlation {correlation:+.2f})"
             axes.set_xlabel(head, fontsize=9)
-            axes.set_ylabel("difference in AUC to no codes", fontsize=9)
+            axes.set_ylabel("difference in AUC to no codes, 95 % interval", fontsize=9)

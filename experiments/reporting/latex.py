@@ -52,8 +52,9 @@ def escape(text: str) -> str:
     Letters beyond ASCII, for which fonts may be missing, become their code points.
     """
     escaped = "".join(map(_character, text))
-    # A hyphen before a number is a sign.
-    return re.sub(r"(?<![\w}\-])-(?=\d)", "$-$", escaped)
+    # A hyphen before a number is a sign; several would be joined to a dash.
+    escaped = re.sub(r"(?<![\w}\-])-(?=\d)", "$-$", escaped)
+    return re.sub(r"-(?=-)", "-{}", escaped)
 
 
 def _character(character: str) -> str:

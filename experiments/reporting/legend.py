@@ -24,7 +24,8 @@ METRICS: Mapping[str, str] = {
     "spread over seeds": "standard deviation over the seeds of a cell, root mean "
     "square over cells. In common: of what a seed adds in every ranker alike, by an "
     "analysis of variance, seeds by rankers, of each data set. Rankers share a seed's "
-    "codes, and with them the start of the embeddings and the order of the rows.",
+    "codes, where one machine made the rows of all of them, and with them the start of "
+    "the embeddings and the order of the rows.",
     "log loss": "mean negative log-likelihood of the test rows, in nats; lower is "
     "better.",
     "information abundance": "how many dimensions of the code embeddings count: of the "
@@ -64,6 +65,17 @@ CODE_METRICS: Mapping[str, str] = {
     "does not change what such codes tell.",
     "NMI of codebooks": "mean over the pairs of an item's codebooks, their redundancy. "
     "By chance: after each codebook's codes are dealt out anew.",
+}
+
+GAIN_METRICS: Mapping[str, str] = {
+    "± and intervals": "in tables and pictures, half of the 95 % interval of the mean "
+    "over seeds of the indexer, by Student's t.",
+    "Δ AUC to none": METRICS["Δ AUC"],
+    "new items": METRICS["new, tail, middle, head items"],
+    **{
+        name: CODE_METRICS[name]
+        for name in ("relative error", "NMI of codebooks", "NMI, AMI", "label bits")
+    },
 }
 
 METHODS: Mapping[str, str] = {

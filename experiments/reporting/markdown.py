@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from experiments.reporting.entries import Entry
 from experiments.reporting.tables import COMMAND, Table
-from moc_tf.evaluation import format_table
+from moc_tf.evaluation import format_cells
 
 
 def markdown(title: str, status: str, tables: Sequence[Table]) -> str:
@@ -32,15 +32,12 @@ def _table(table: Table) -> str:
     heads = [table.heads[i] for i in shown]
     if not heads:
         return "No columns."
-    rows = [
-        {head: _cell(row[i]) for head, i in zip(heads, shown, strict=True)}
-        for row in table.rows
-    ]
-    return format_table(rows, heads, "markdown")
+    rows = [[_cell(row[i]) for i in shown] for row in table.rows]
+    return format_cells(rows, heads, "markdown")
 
 
 def _cell(entry: Entry) -> str:
-    # format_table escapes what would end a cell; this, what would begin an element.
+    # format_cells escapes what would end a cell; this, what would begin an element.
     text = "; ".join(filter(None, (entry.text, entry.note)))
     return re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text)
 

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 
 from experiments.claims import OURS, Claim, Side
-from experiments.reporting.claim_tests import differences_of, mean_difference
-from experiments.reporting.rows import Row
+from experiments.reporting.claim_tests import (
+    differences_of,
+    every_difference_of,
+    mean_difference,
+)
+from experiments.reporting.rows import Row, is_of_ranker
 from moc_tf.evaluation import PairedDifference, format_table, paired_difference
 
 
@@ -47,10 +51,20 @@ def difference_table(
       datasets: "<data set>:<protocol>" each; none: all of the rows.
       models: rankers; none: all of the rows.
 
+    Returns:
+      Text. Its means are over data sets and rankers with the same seeds; others are
+      named below.
+
     Raises:
       PairError: if a configuration, data set or ranker is not in the rows, or no data
-        set and ranker has both configurations with this metric.
+        set and ranker has both configurations with this metric; if the rows are not of
+        rankers, do not fit together, or the metric is no number.
     """
+    if not all(map(is_of_ranker, rows)):
+        raise PairError(
+            "The rows must be of rankers, as those of table1 are. Received: others; "
+            "see the suite's report.md."
+        )
     _check("--datasets", datasets, [f"{r['dataset']}:{r['protocol']}" for r in rows])
     _check("--models", models, [row["model"] for row in rows])
     chosen = [
@@ -60,7 +74,10 @@ def difference_table(
         and (not models or row["model"] in models)
     ]
     claim = Claim("", OURS, "", side_named(one), side_named(other), metric=metric)
-    found = differences_of(claim, chosen)
+    try:
+        found = every_difference_of(claim, chosen)
+    except ValueError as error:
+        raise PairError(str(error)) from error
     if not found:
         raise PairError(
             f"No data set and ranker has {metric!r} of {one!r} and of {other!r} in the "
@@ -74,17 +91,23 @@ def difference_table(
         }
         for (setting, model), of in found.items()
     ]
-    means = {
-        f"mean, {protocol}": {p: of for p, of in found.items() if protocol in p[0]}
-        for protocol in dict.fromkeys(setting.protocol for setting, _ in found)
-    }
-    if len(means) > 1:
-        means["mean"] = found
-    for title, of_places in means.items():
-        mean = mean_difference(of_places)
-        assert mean is not None  # all places have the same number of seeds
-        lines.append({"data set": title, "ranker": "", **_told(mean)})
-    return f"{metric}: {claim.formula}\n\n{format_table(lines, list(lines[0]))}"
+    left_out = []
+    for protocol in dict.fromkeys(setting.protocol for setting, _ in found):
+        same_seeds = differences_of(
+            claim, [row for row in chosen if row["protocol"] == protocol]
+        )
+        mean = mean_difference(same_seeds)
+        assert mean is not None
+        lines.append({"data set": f"mean, {protocol}", "ranker": "", **_told(mean)})
+        left_out += [
+            f"{model} on {setting.label}"
+            for setting, model in found
+            if setting.protocol == protocol and (setting, model) not in same_seeds
+        ]
+    text = f"{metric}: {claim.formula}\n\n{format_table(lines, list(lines[0]))}"
+    if left_out:
+        text += f"\n\nNot in the means, for lack of their seeds: {'; '.join(left_out)}."
+    return text
 
 
 def _told(difference: PairedDifference) -> dict[str, str]:

@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from experiments.reporting.grid import Cell, Configuration, Grid, Setting, Spectrum
 from moc_tf.evaluation import ContrastedSummary
 from moc_tf.evaluation.figure_file import BLUE, GREEN, GREY, ORANGE
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = "os^D"
 MAX_COLUMNS = 3
+# Of a legend in 9 points: what stands beside a name, and a letter of it.
+_HANDLE_INCHES, _LETTER_INCHES = 0.65, 0.075
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +133,17 @@ def legend_above(figure: "Figure", every: Iterable["Axes"]) -> None:
         handles.values(),
         handles.keys(),
         loc="outside upper center",
-        ncols=min(len(handles), 6),
+        ncols=_num_columns(list(handles), figure.get_figwidth()),
         frameon=False,
         fontsize=9,
     )
+
+
+def _num_columns(names: Sequence[str], width: float) -> int:
+    """The most columns of a legend of `names` that fit into `width` inches."""
+    for count in range(len(names), 1, -1):
+        # The longest of each column, in the columns that Matplotlib makes.
+        longest = [max(map(len, column)) for column in np.array_split(names, count)]
+        if sum(_HANDLE_INCHES + _LETTER_INCHES * length for length in longest) <= width:
+            return count
+    return 1

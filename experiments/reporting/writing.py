@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from experiments.claims import CLAIMS
 from experiments.reporting import claim_section, code_gains
@@ -16,11 +17,12 @@ from experiments.reporting.expected import NUM_SEEDS, SUITES, expected_cells
 from experiments.reporting.gain_picture import plot_gains
 from experiments.reporting.grid import Cell, Grid, make_grid
 from experiments.reporting.latex import latex
-from experiments.reporting.legend import CODE_METRICS, METRICS, TITLES
+from experiments.reporting.legend import CODE_METRICS, GAIN_METRICS, METRICS, TITLES
 from experiments.reporting.markdown import glossary, markdown
 from experiments.reporting.page import Section, page
 from experiments.reporting.pictures import SUFFIXES, Picture, draw_pictures
 from experiments.reporting.rows import (
+    RANKER_KEYS,
     SEARCH_PREFIX,
     Row,
     RowsError,
@@ -72,7 +74,10 @@ def write_report(
         target = out / name
         if suite := code_suite_of(name, rows):
             of_codes += rows
-            codes = make_code_grid(suite, rows, name)
+            try:
+                codes = make_code_grid(suite, rows, name, NUM_SEEDS)
+            except ValueError as error:
+                raise RowsError(f"{folder / 'results.jsonl'}: {error}") from error
             sections.append(
                 Section(
                     name,
@@ -134,9 +139,22 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _of_claims(rows: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The rows of all suites that decide claims; a run may be in several."""
-    suites = {claim.suite for claim in CLAIMS}
-    return [row for suite, found in rows.items() if suite in suites for row in found]
+    """The runs of all suites that decide claims, once each.
+
+    Raises:
+      RowsError: if a run has another result in another suite.
+    """
+    runs: dict[tuple[Any, ...], Row] = {}
+    for suite in {claim.suite: None for claim in CLAIMS}:
+        for row in rows.get(suite, ()):
+            key = (*(row[key] for key in RANKER_KEYS), row["seed"])
+            if runs.setdefault(key, row)["auc"] != row["auc"]:
+                raise RowsError(
+                    f"A run must have one result in all suites. Received: {key} with "
+                    f"AUC {runs[key]['auc']} and, in {suite}, {row['auc']}. Take over "
+                    "the rows of one suite into the other, by --earlier."
+                )
+    return list(runs.values())
 
 
 def _write_gains(folder: Path, gains: Sequence[code_gains.CodeGain]) -> Section:
@@ -154,7 +172,7 @@ def _write_gains(folder: Path, gains: Sequence[code_gains.CodeGain]) -> Section:
     section = Section(
         code_gains.NAME, code_gains.TITLE, code_gains.STATUS, _texts(pictures), tables
     )
-    _write_tables(folder, section, rows_csv(code_gains.gain_rows(gains)), CODE_METRICS)
+    _write_tables(folder, section, rows_csv(code_gains.gain_rows(gains)), GAIN_METRICS)
     return section
 
 
@@ -177,7 +195,7 @@ def _write_claims(
         claim_section.claims_status(findings),
         _texts(pictures),
         [
-            claim_section.claim_table(findings),
+            *claim_section.claim_tables(findings),
             *breakdown_tables(CLAIMS, rows, claim_section.NAME),
             *spread_tables(_of_claims(rows), claim_section.NAME),
         ],

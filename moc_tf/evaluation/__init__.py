@@ -52,10 +52,10 @@ from moc_tf.evaluation.streaming_clicks import StreamingClicks
 from moc_tf.evaluation.tables import (
     COSTS,
     Summary,
-    format_table,
     results_table,
     summarise,
 )
+from moc_tf.evaluation.text_table import format_cells, format_table
 from moc_tf.evaluation.user_bootstrap import (
     BootstrapDifference,
     bootstrap_auc_difference,
@@ -88,6 +88,7 @@ __all__ = [
     "content_scores",
     "contrast",
     "evaluate_clicks",
+    "format_cells",
     "format_table",
     "frequency_thresholds",
     "grouped_auc",

@@ -148,14 +148,15 @@ def _reference(
         for summary in summaries
         if summary.group["method"] == name and not summary.group["variant"]
     ]
-    for summary in candidates:
-        other = summary.group
-        if other["fusion"] == group["fusion"] and (
-            other["num_codes"] in (0, 1, group["num_codes"])
-        ):
-            return summary
-    without_scale = [s for s in candidates if s.group["num_codes"] in (0, 1)]
-    return without_scale[0] if len(without_scale) == 1 else None
+    fused_alike = [s for s in candidates if s.group["fusion"] == group["fusion"]]
+    if name == "me":
+        at_scale = (
+            s for s in fused_alike if s.group["num_codes"] == group["num_codes"]
+        )
+        return next(at_scale, None)
+    # Of "none" and "vq" there is one number of codes.
+    found = fused_alike or candidates
+    return found[0] if len(found) == 1 else None
 
 
 def _differences(

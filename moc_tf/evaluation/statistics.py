@@ -108,9 +108,11 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> PairedDifference:
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
     """The mean and its standard error, NaN for one value."""
-    mean = float(values.mean())
     if values.size == 1:
-        return mean, math.nan
+        return float(values[0]), math.nan
+    if (values == values[0]).all():  # of whose rounded mean they would differ
+        return float(values[0]), 0.0
+    mean = float(values.mean())
     return mean, float(values.std(ddof=1)) / math.sqrt(values.size)
 
 

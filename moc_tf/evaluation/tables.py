@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from moc_tf.evaluation.statistics import (
     mean_interval,
     paired_difference,
 )
+from moc_tf.evaluation.text_table import MISSING, format_table, is_missing
 
 # A result and its baseline have these in common; they may differ in the others.
 _SETTING = ("suite", "dataset", "protocol", "model", "split")
@@ -25,7 +25,6 @@ _QUALITY = (
 # Which are no matter of better or worse, and which rows of an older version may lack.
 COSTS = ("num_parameters", "num_epochs", "train_seconds")
 _METRICS = (*_QUALITY, "information_abundance", *COSTS)
-_MISSING = "-"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,9 +156,9 @@ def results_table(
     ]
     rows = []
     for summary in summaries:
-        row = {key: str(summary.group[key]) or _MISSING for key in extra}
+        row = {key: str(summary.group[key]) or MISSING for key in extra}
         row["method"] = str(summary.group["method"])
-        row["codes"] = str(summary.group.get("num_codes", _MISSING))
+        row["codes"] = str(summary.group.get("num_codes", MISSING))
         row["AUC"] = _with_interval(summary, "auc")
         row[f"Δ AUC vs {summary.baseline}"] = _difference(summary, "auc")
         row["AUC new items"] = _with_interval(summary, "auc_new_items")
@@ -170,65 +169,20 @@ def results_table(
     return format_table(rows, list(rows[0]), style)
 
 
-def format_table(
-    rows: Sequence[Mapping[str, str | float | None]],
-    columns: Sequence[str],
-    style: Literal["plain", "markdown"] = "plain",
-) -> str:
-    """Writes rows as an aligned table.
-
-    Args:
-      rows: column -> cell. Numbers are written with four digits, integers in full;
-        what is None, NaN or absent becomes "-".
-      columns: what to show, in order; also the headings.
-      style: "plain" for a terminal, "markdown" for a document.
-
-    Returns:
-      The lines of the table, joined; columns of numbers are aligned to the right.
-
-    Raises:
-      ValueError: if there is no column, or `style` is another one.
-    """
-    if not columns:
-        raise ValueError("A table needs at least one column. Received: none.")
-    if style not in ("plain", "markdown"):
-        raise ValueError(f"style must be 'plain' or 'markdown'. Received: {style!r}.")
-    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
-    if style == "markdown":
-        cells = [[cell.replace("|", "\\|") for cell in line] for line in cells]
-    widths = [
-        max(len(line[i]) for line in [list(columns), *cells])
-        for i in range(len(columns))
-    ]
-    to_right = [_is_numeric([line[i] for line in cells]) for i in range(len(columns))]
-    aligned = [
-        [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, to_right, strict=True)
-        ]
-        for line in [list(columns), *cells]
-    ]
-    rule = [
-        "-" * (width - 1) + (":" if right and style == "markdown" else "-")
-        for width, right in zip(widths, to_right, strict=True)
-    ]
-    aligned.insert(1, rule)
-    if style == "markdown":
-        return "\n".join(f"| {' | '.join(line)} |" for line in aligned)
-    return "\n".join("  ".join(line).rstrip() for line in aligned)
-
-
 def _column(
     runs: Sequence[Mapping[str, Any]], metric: str, by: Sequence[str]
 ) -> list[float]:
     """The metric of each run; empty if no run has it, or not all, of a cost."""
-    present = [run[metric] for run in runs if not _is_missing(run.get(metric))]
+    present = [run[metric] for run in runs if not is_missing(run.get(metric))]
     if metric in COSTS and len(present) < len(runs):
         return []
     if present and len(present) < len(runs):
+        lacking = [run["seed"] for run in runs if is_missing(run.get(metric))]
         raise ValueError(
             f"{metric} must be in all runs of a configuration or in none. Received: "
-            f"{len(present)} of {len(runs)} runs for {_describe(runs[0], by)}."
+            f"{len(present)} of {len(runs)} runs for {_describe(runs[0], by)}, not "
+            f"those of seeds {sorted(lacking)}. Run these again, or remove {metric!r} "
+            "from the others."
         )
     return present
 
@@ -260,14 +214,14 @@ def _differences(
 
 def _with_interval(summary: Summary, metric: str) -> str:
     if metric not in summary.metrics:
-        return _MISSING
+        return MISSING
     interval = summary.metrics[metric]
     return f"{interval.mean:.4f}" + _plus_minus(interval)
 
 
 def _difference(summary: Summary, metric: str) -> str:
     if metric not in summary.differences:
-        return _MISSING
+        return MISSING
     difference = summary.differences[metric]
     mark = " n.s." if difference.verdict == "n.s." else ""
     return f"{difference.mean:+.4f}" + _plus_minus(difference) + mark
@@ -279,22 +233,7 @@ def _plus_minus(interval: Interval) -> str:
 
 def _mean(summary: Summary, metric: str, spec: str) -> str:
     interval = summary.metrics.get(metric)
-    return _MISSING if interval is None else format(interval.mean, spec)
-
-
-def _cell(value: str | float | None) -> str:
-    if _is_missing(value):
-        return _MISSING
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _is_numeric(cells: Sequence[str]) -> bool:
-    present = [cell for cell in cells if cell != _MISSING]
-    return bool(present) and all(cell.lstrip("+-")[:1].isdigit() for cell in present)
+    return MISSING if interval is None else format(interval.mean, spec)
 
 
 def _describe(result: Mapping[str, Any], by: Sequence[str]) -> str:

@@ -137,6 +137,21 @@ def test_the_fusion_of_me_must_be_the_same_and_that_of_vq_need_not():
     assert list(concat.contrasts) == ["none"]  # which of the two vq is not clear
 
 
+def test_me_must_have_as_many_codes_and_its_single_code_stands_in_for_none():
+    rows = [
+        *runs("none", NONE),
+        *runs("me", ME, 1),
+        *runs("me", ME, 7),
+        *runs("moc", MOC, 7),
+        *runs("moc", MOC, 1),
+        *runs("moc", MOC, 2),
+    ]
+    seven, one, two = contrast(rows)[-3:]
+    assert seven.contrasts["me"].reference["num_codes"] == 7
+    assert one.contrasts["me"].reference["num_codes"] == 1
+    assert list(two.contrasts) == ["none"]
+
+
 def test_a_variant_of_a_reference_is_compared_with_it():
     rows = [*runs("none", NONE), *runs("vq", VQ), *runs("vq", ME, variant="shuffled")]
     shuffled = contrast(rows)[-1]

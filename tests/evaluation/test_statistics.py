@@ -87,6 +87,15 @@ def test_constant_differences():
     assert (shifted.p_value, shifted.verdict) == (0, "higher")
 
 
+def test_equal_values_whose_mean_would_be_rounded_have_a_point_as_interval():
+    assert np.mean([0.1] * 3) != 0.1
+    interval = mean_interval([0.1] * 3)
+    assert interval.low == interval.mean == interval.high == 0.1
+    difference = paired_difference([0.1] * 3, [0] * 3)
+    assert difference.low == difference.mean == difference.high == 0.1
+    assert (difference.p_value, difference.verdict) == (0, "higher")
+
+
 def test_one_pair_is_not_tested():
     difference = paired_difference([0.7], [0.5])
     assert difference.mean == pytest.approx(0.2)

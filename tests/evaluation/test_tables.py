@@ -4,7 +4,6 @@ import re
 import pytest
 
 from moc_tf.evaluation import (
-    format_table,
     mean_interval,
     paired_difference,
     results_table,
@@ -149,6 +148,16 @@ def test_results_that_do_not_fit_together_are_named(results, by, message):
         summarise(results, **({} if by is None else {"by": by}))
 
 
+def test_what_to_do_about_a_metric_that_some_seeds_lack_is_said():
+    lacking = {key: value for key, value in MOC[0].items() if key != "gauc"}
+    told = (
+        r"^gauc must be .*: 2 of 3 runs for .*method='moc', num_codes=7.*, not those "
+        r"of seeds \[2\]\. Run these again, or remove 'gauc' from the others\.$"
+    )
+    with pytest.raises(ValueError, match=told):
+        summarise([lacking, *MOC[1:]])
+
+
 def test_results_table():
     random = [
         run("random", i, r["auc"] + d)
@@ -211,37 +220,3 @@ def test_a_variant_is_shown_wherever_there_is_one():
 def test_a_table_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one summary"):
         results_table([])
-    with pytest.raises(ValueError, match="at least one column"):
-        format_table(ROWS, [])
-
-
-ROWS = [
-    {"name": "a|b", "value": 0.123456, "count": 1234567},
-    {"name": "longer", "value": -12, "count": None},
-    {"name": "c", "value": math.nan},
-]
-
-
-def test_plain_table_is_aligned():
-    assert format_table(ROWS, ["name", "value", "count"]) == (
-        "name     value    count\n"
-        "------  ------  -------\n"
-        "a|b     0.1235  1234567\n"
-        "longer     -12        -\n"
-        "c            -        -"
-    )
-
-
-def test_markdown_table_is_aligned_and_escaped():
-    assert format_table(ROWS, ["value", "name"], "markdown") == (
-        "|  value | name   |\n"
-        "| -----: | ------ |\n"
-        "| 0.1235 | a\\|b   |\n"
-        "|    -12 | longer |\n"
-        "|      - | c      |"
-    )
-
-
-def test_another_style_is_refused():
-    with pytest.raises(ValueError, match=r"'plain' or 'markdown'\. Received: 'html'"):
-        format_table(ROWS, ["name"], "html")

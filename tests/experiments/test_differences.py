@@ -56,11 +56,33 @@ def test_protocols_have_means_of_their_own():
         *(*runs("none", NONE), *runs("moc", MOC)),
         *(*runs("none", NONE, **other), *runs("moc", NONE, **other)),
     ]
-    assert [line.split()[-4:-1] for line in lines(rows, "moc-7", "none")[-3:]] == [
-        ["3", "+0.0310", "0.0025"],
-        ["3", "+0.0000", "0.0000"],
-        ["3", "+0.0155", "0.0012"],
+    assert [line.rpartition(" ")[0] for line in lines(rows, "moc-7", "none")[-2:]] == [
+        "mean, rating 3 +0.0310 0.0025",
+        "mean, implicit 3 +0.0000 0.0000",
     ]
+
+
+def test_what_lacks_the_seeds_of_the_others_is_not_in_the_mean_and_is_named():
+    short = {seed: NONE[seed] for seed in (0, 1)}
+    rows = [
+        *(*runs("none", NONE), *runs("moc", MOC)),
+        *(*runs("none", short, **DEEPFM), *runs("moc", short, **DEEPFM)),
+    ]
+    found = lines(rows, "moc-7", "none")
+    assert found[5].startswith("beauty, rating deepfm 2 +0.0000")
+    assert found[6].startswith("mean, rating 3 +0.0310")
+    assert found[-1].endswith("lack of their seeds: deepfm on beauty, rating.")
+
+
+def test_rows_that_do_not_fit_together_are_refused():
+    rows = [*runs("none", NONE), *runs("moc", MOC)]
+    with pytest.raises(PairError, match="must be there once"):
+        difference_table([*rows, rows[0]], "moc-7", "none")
+    with pytest.raises(PairError, match=r"must be a number.*'abc'"):
+        difference_table(rows, "moc-7", "none", "data_sha256")
+    codes = [{"method": "moc", "num_codes": 7, "relative_error": 0.4}]
+    with pytest.raises(PairError, match="must be of rankers"):
+        difference_table(codes, "moc-7", "none")
 
 
 def test_a_choice_of_metric_data_and_rankers():

@@ -91,7 +91,7 @@ def test_the_report_of_the_claims_has_the_tables(tmp_path):
     list(write_report(tmp_path, tmp_path, lambda suite: []))
     titles = re.findall("^## (.*)$", (tmp_path / "claims/report.md").read_text(), re.M)
     assert titles == [
-        "Claims",
+        "Claims, rating",
         "By data set, mean over rankers",
         "By ranker, mean over data sets, rating",
         "By group of test rows, mean over data sets and rankers, rating",

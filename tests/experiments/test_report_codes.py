@@ -18,6 +18,7 @@ from experiments.reporting.inline_svg import inline_svg
 from experiments.reporting.legend import METHODS
 from experiments.reporting.writing import write_report
 from tests.experiments.report_rows import write
+from tests.legible import assert_legible
 
 FIGURES = {
     "relative_error": 0.5,
@@ -87,6 +88,13 @@ def test_a_table_has_a_row_a_cell_and_empty_ones_too():
     assert grid.completeness == (
         f"{cells - 2} of {cells} cells are empty; seeds are missing in 1 more."
     )
+
+
+def test_seeds_are_missing_where_all_cells_lack_the_same():
+    grid = make_code_grid("figure1", SOME, num_seeds=5)
+    assert grid.completeness.endswith("; seeds are missing in 2 more.")
+    full = make_code_grid("figure1", rows("moc", 2, [0.1] * 5), num_seeds=5)
+    assert full.completeness.endswith("cells are empty.")
 
 
 def test_cells_that_a_suite_does_not_ask_for_and_other_data_are_shown():
@@ -219,6 +227,14 @@ def test_heat_maps_tell_mean_range_and_chance(tmp_path, monkeypatch):
     (name,) = drawn
     assert name == ("moc, 2 codes, seed 0\nmean 0.600 (0.500 to 0.700), chance 0.250")
     assert drawn[name] == [[1.0, 0.5], [0.5, 1.0]]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("suite", LAYOUTS)
+def test_all_that_a_picture_of_codes_says_can_be_read(suite, suffix, tmp_path):
+    methods = CODE_SUITES[suite].methods
+    shown = [row for name in methods for row in rows(name, 2, (0.4, 0.5))]
+    assert_legible(LAYOUTS[suite].draw, shown, tmp_path / f"plot{suffix}")
 
 
 def test_heat_maps_in_a_page_keep_their_images(tmp_path):

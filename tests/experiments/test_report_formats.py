@@ -15,7 +15,7 @@ from experiments.reporting.legend import METHODS, METRICS
 from experiments.reporting.markdown import markdown
 from experiments.reporting.page import Section, page
 from experiments.reporting.tables import Table, all_tables
-from tests.experiments.report_rows import NONE, runs, small_suite
+from tests.experiments.report_rows import NONE, PQ, runs, small_suite
 
 NASTY = 'a_b & c% $d #e {f} ~g ^h \\i <j> |k| "l"'
 TABLE = Table(
@@ -50,6 +50,14 @@ def test_markdown():
     ]
 
 
+def test_markdown_shows_all_columns_of_equal_heads():
+    rows = [*runs("moc", NONE), *runs("moc", PQ, dataset="beauty", data_sha256="x")]
+    table, *_ = all_tables(make_grid("made_up", rows))
+    text = markdown("T", "", [table])
+    assert "0.5400 ± " in text
+    assert "0.5523 ± " in text
+
+
 def test_latex_escapes_what_is_special():
     assert escape(NASTY) == (
         r"a\_b \& c\% {\char36}d \#e \{f\} \textasciitilde{}g \textasciicircum{}h "
@@ -58,6 +66,9 @@ def test_latex_escapes_what_is_special():
     )
     assert escape("Δ -0.5 ± 0.1, p-value 3-4, a-1") == (
         r"$\Delta$ $-$0.5 $\pm$ 0.1, p-value 3-4, a-1"
+    )
+    assert escape("--suite=NAME, a -- b---c, --5") == (
+        "-{}-suite=NAME, a -{}- b-{}-{}-c, -{}-5"
     )
     assert escape("e\té日\x07") == "e U+00E9U+65E5U+0007"
 

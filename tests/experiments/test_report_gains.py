@@ -8,6 +8,7 @@ from experiments.reporting import code_gains
 from experiments.reporting.gain_picture import plot_gains
 from experiments.reporting.writing import write_report
 from tests.experiments.report_rows import MOC, NONE, PQ, RANDOM, runs, shown, write
+from tests.legible import assert_legible
 
 RANKERS = [
     *runs("none", NONE),
@@ -111,6 +112,17 @@ def test_the_picture_has_a_point_a_method_in_each_panel(tmp_path, axes_made):
     assert [text.get_text() for text in panels[1].texts] == ["moc", "pq", "random"]
     assert "rank correlation +1.00" in panels[2].get_xlabel()
     assert "rank correlation" not in panels[0].get_xlabel()  # two methods
+    assert all("95 % interval" in axes.get_ylabel() for axes in panels)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_all_that_the_picture_says_can_be_read(tmp_path, suffix):
+    codes, rankers = [*CODES], [*RANKERS]
+    for variant in ("per_codebook", "shared_latent", "concatenated"):
+        codes += fits(f"{variant}_moc", 0.6, 0.5, 0.9)
+        rankers += runs("moc", MOC, variant=variant)
+    gains = code_gains.code_gains(codes, rankers)
+    assert_legible(plot_gains, gains, tmp_path / f"gains{suffix}")
 
 
 def test_the_report_has_them_where_codes_and_rankers_meet(tmp_path):

@@ -1,5 +1,6 @@
 """The pictures of a report: what is drawn where, and that it is so each time."""
 
+import itertools
 import math
 import re
 import xml.etree.ElementTree as ElementTree
@@ -18,7 +19,17 @@ from experiments.reporting.grid import Setting, make_grid
 from experiments.reporting.inline_svg import inline_svg
 from experiments.reporting.panels import looks, name_with_codes, panels_of, shape
 from experiments.reporting.pictures import draw_pictures
-from tests.experiments.report_rows import MOC, NONE, PQ, RANDOM, runs, small_suite
+from experiments.reporting.spectrum_picture import plot_spectra
+from tests.experiments.report_rows import (
+    MOC,
+    NONE,
+    PQ,
+    RANDOM,
+    runs,
+    small_suite,
+    with_spectra,
+)
+from tests.legible import assert_legible
 
 BEAUTY = Setting("amazon/beauty", "rating")
 
@@ -151,6 +162,36 @@ def test_files_are_equal_each_time_and_named_after_the_data_set(tmp_path):
         ).read_bytes()
     svg = (tmp_path / "a" / "auc_beauty_rating.svg").read_text()
     assert not re.search(r"20\d\d-\d\d-\d\d", svg)
+
+
+METHODS = "vq me rq_vae id_me adaptor random pq opq rq_kmeans rq_gmm moc".split()
+VARIANTS = "diverse concatenated per_codebook shared_latent shuffled".split()
+MANY_LINES = [(method, "") for method in METHODS] + [("moc", v) for v in VARIANTS]
+
+
+def crowded(lines, fusions):
+    """A panel a fusion, all of them with long titles, of `lines`."""
+    aucs = {0: 0.4925, 1: 0.546, 2: 0.579}  # differences of both signs
+    rows = runs("none", NONE, model="autoint_plus")
+    for fusion, (method, variant) in itertools.product(fusions, lines):
+        look = {"model": "autoint_plus", "fusion": fusion, "variant": variant}
+        rows += with_spectra(runs(method, aucs, **look), *3 * [[3, 2, 1]])
+    return panels(rows)
+
+
+@pytest.mark.parametrize("plot", [plot_auc, plot_forest, plot_gains, plot_spectra])
+@pytest.mark.parametrize(
+    ("lines", "fusions"),
+    [
+        (MANY_LINES[:1], ["self_gating"]),
+        (MANY_LINES, ["self_gating"]),
+        (MANY_LINES[:3], ["self_gating_linear", "cross_attention", "concat_mlp"]),
+    ],
+    ids=["small", "many lines", "long titles"],
+)
+def test_all_that_is_written_can_be_read(tmp_path, plot, lines, fusions):
+    for suffix in (".png", ".svg"):
+        assert_legible(plot, crowded(lines, fusions), tmp_path / f"plot{suffix}")
 
 
 def test_a_picture_in_a_page_shares_nothing_with_others(tmp_path):
