@@ -1,6 +1,7 @@
 """The codes of a catalogue: the only bridge from indexing to ranking."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -108,10 +109,14 @@ class CodeTable:
 
     def sha256(self) -> str:
         """Checksum of ids, codes, K and tables a code, but not of the manifest."""
-        digest = hashlib.sha256(f"{self._codebook_size} {self._codes.shape}\n".encode())
+        ids = self._item_ids.tolist()
+        # A line break inside an id would pass for one between two.
+        as_json = any("\n" in item_id for item_id in ids)
+        digest = hashlib.sha256(b"ids as JSON\n" if as_json else b"")
+        digest.update(f"{self._codebook_size} {self._codes.shape}\n".encode())
         if self._tables_per_code != 1:
             digest.update(f"{self._tables_per_code} tables a code\n".encode())
-        digest.update("\n".join(self._item_ids.tolist()).encode())
+        digest.update((json.dumps(ids) if as_json else "\n".join(ids)).encode())
         digest.update(np.ascontiguousarray(self._codes, "<i4").tobytes())
         return digest.hexdigest()
 

@@ -12,7 +12,7 @@ the writing, nothing half-written is ever read.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,13 @@ def check_parts_folder(path: str | os.PathLike[str], num_parts: int) -> list[str
     """Names of the parts of a table, in order, if `path` is a folder for them.
 
     Raises:
+      ValueError: if there is no part.
       ArtefactError: if it holds anything but such a table or parts of one.
     """
+    if num_parts < 1:
+        raise ValueError(
+            f"A code table must have at least one part. Received: {num_parts}."
+        )
     folder = Path(path)
     names = [part_name(index, num_parts) for index in range(num_parts)]
     held = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
@@ -100,6 +105,7 @@ def write_parts_manifest(path: str | os.PathLike[str], num_parts: int) -> int:
       Number of items.
 
     Raises:
+      ValueError: if there is no part.
       ArtefactError: if a part is missing, incomplete, or not made as the first one,
         or if the folder holds anything else.
     """
@@ -217,14 +223,22 @@ def _described(header: ArtefactHeader) -> dict[str, Any]:
 def _made_otherwise(
     part: Path, first: str, described: dict[str, Any], shared: dict[str, Any]
 ) -> ArtefactError:
-    flat, expected = (
-        {**{k: v for k, v in one.items() if k != "made_by"}, **one["made_by"]}
-        for one in (described, shared)
+    pairs = [
+        ({**described, "made_by": None}, {**shared, "made_by": None}),
+        (described["made_by"], shared["made_by"]),
+    ]
+    key, received, expected = next(
+        (key, _told(one, key), _told(other, key))
+        for one, other in pairs
+        for key in sorted({*one, *other})
+        if (key in one, one.get(key)) != (key in other, other.get(key))
     )
-    keys = sorted({*flat, *expected})
-    key = next(k for k in keys if flat.get(k) != expected.get(k))
     return ArtefactError(
         f"The parts of a code table must be made alike, and {part} is not made as "
-        f"{first}: {key!r} must be {expected.get(key)!r}. Received: "
-        f"{flat.get(key)!r}. Make one of the two again."
+        f"{first}: {key!r} must be {expected}. Received: {received}. Make one of the "
+        "two again."
     )
+
+
+def _told(described: Mapping[str, Any], key: str) -> str:
+    return repr(described[key]) if key in described else "nothing"

@@ -15,7 +15,9 @@ def as_identifiers(values: npt.ArrayLike, what: str) -> np.ndarray:
       what: what they are, for the error message, such as "item ids".
 
     Raises:
-      ValueError: if they are not one-dimensional or of another type.
+      ValueError: if they are not one-dimensional or of another type, or if one has a
+        NUL, which NumPy drops at the end of a string, or a lone surrogate, of which
+        there is no UTF-8.
     """
     # A list goes in as objects, for NumPy would write the NaN of a missing value as
     # the identifier "nan".
@@ -29,23 +31,47 @@ def as_identifiers(values: npt.ArrayLike, what: str) -> np.ndarray:
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8")
     if array.dtype.kind in "iu" or array.size == 0:
-        array = array.astype(str)
+        array = array.astype(str)  # as wide as the longest that there could be
+        array = array.astype(f"U{np.strings.str_len(array).max(initial=1)}")
     if array.dtype.kind != "U":
         raise ValueError(
             f"{what} must be strings or integers. Received: dtype {array.dtype}."
         )
+    _check_characters(array, what)
     return array
 
 
 def _as_identifier(value: Any, what: str) -> str:
     if isinstance(value, bytes):
-        return value.decode()
+        value = value.decode()
     if not isinstance(value, str | int | np.integer) or isinstance(value, bool):
         raise ValueError(
             f"{what} must be strings or integers. Received: {value!r} of type "
             f"{type(value).__name__}."
         )
-    return str(value)
+    text = str(value)
+    if "\0" in text:  # at the end, no array would show it
+        raise _not_kept(text, what)
+    return text
+
+
+def _check_characters(array: np.ndarray, what: str) -> None:
+    if not array.size:
+        return
+    characters = np.ascontiguousarray(array).view(f"{array.dtype.byteorder}u4")
+    characters = characters.reshape(len(array), -1)
+    bad = (characters >= 0xD800) & (characters <= 0xDFFF)
+    # NULs fill a string up, so only one before another character is its own.
+    bad[:, :-1] |= (characters[:, :-1] == 0) & (characters[:, 1:] != 0)
+    if bad.any():
+        raise _not_kept(str(array[np.argmax(bad.any(axis=1))]), what)
+
+
+def _not_kept(text: str, what: str) -> ValueError:
+    return ValueError(
+        f"{what} must have no NUL and no lone surrogate, which not every file and "
+        f"array keeps. Received: {text!r}."
+    )
 
 
 def preview(values: Sequence | np.ndarray, limit: int = 5) -> str:
@@ -84,6 +110,9 @@ class IdentifierIndex:
         wanted = as_identifiers(identifiers, "identifiers")
         if not len(self):
             return np.full(len(wanted), -1, np.int64)
-        place = np.minimum(np.searchsorted(self._sorted, wanted), len(self) - 1)
+        # The other way round, NumPy would copy all that is sorted, as wide as the
+        # longest wanted. One that is cut here equals none of them.
+        cut = wanted.astype(self._sorted.dtype)
+        place = np.minimum(np.searchsorted(self._sorted, cut), len(self) - 1)
         found = self._sorted[place] == wanted
         return np.where(found, self._order[place], -1).astype(np.int64)

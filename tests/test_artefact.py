@@ -233,6 +233,50 @@ def test_a_manifest_edited_by_hand_is_detected(old):
         read_artefact(old, "thing")
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_json_lacks_are_damage_of_a_manifest(old, value):
+    file = old / "manifest.json"
+    file.write_text(file.read_text().replace('"old"', value))
+    for read in (read_artefact, read_header, artefact_sha256):
+        with pytest.raises(DamagedArtefactError, match=r"manifest\.json is damaged"):
+            read(old, "thing")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_reader_that_a_writer_overtakes_reads_the_new_artefact(
+    old, monkeypatch, again
+):
+    real_read = artefact_folder.read_array
+    readings = itertools.count(1)
+
+    def overtaken(folder, entry):
+        if next(readings) > 1:
+            return real_read(folder, entry)
+        write_artefact(folder, "thing", NEW, {"version": "new"})
+        try:
+            return real_read(folder, entry)
+        finally:
+            if again:  # the reader finds the manifest that it knows
+                write_artefact(folder, "thing", OLD, {"version": "old"})
+
+    monkeypatch.setattr(artefact_folder, "read_array", overtaken)
+    if again:
+        assert_holds(old, OLD, {"version": "old"})
+    else:
+        assert_holds(old, NEW, {"version": "new"})
+
+
+def test_an_array_that_vanishes_while_it_is_read_is_missing(old, monkeypatch):
+    def vanishing(file, *args, **kwargs):
+        file.unlink()
+        return real_load(file, *args, **kwargs)
+
+    real_load = np.load
+    monkeypatch.setattr(np, "load", vanishing)
+    with pytest.raises(DamagedArtefactError, match=r"codes-.*\.npy is missing"):
+        read_artefact(old, "thing")
+
+
 def test_reading_says_what_is_wrong(old, tmp_path):
     with pytest.raises(ArtefactError, match=r"no folder .*nowhere to read a thing"):
         read_artefact(tmp_path / "nowhere", "thing")
@@ -301,23 +345,70 @@ def test_names_that_may_lie_beside_it_are_told(tmp_path):
 
 def test_a_discarded_artefact_leaves_room_for_another_and_nothing_else_changes(old):
     (old / "notes.txt").write_text("mine")
-    for damage in ("manifest.json", next(old.glob("codes-*")).name):
-        (old / damage).write_bytes(b"{")
+    (old / "vectors-20240131.npy").write_bytes(b"mine, though named like ours")
+    (old / "half.npy.moc_tf-partial").write_bytes(b"")
+    for damaged in ("manifest.json", next(old.glob("codes-*")).name):
+        (old / damaged).write_bytes((old / damaged).read_bytes()[:-3])
         with pytest.raises(DamagedArtefactError):
             read_artefact(old, "thing")
-    (old / "half.npy.moc_tf-partial").write_bytes(b"")
-    discard_artefact(old)
-    assert files(old) == ["notes.txt"]
+    discard_artefact(old, "thing")
+    assert files(old) == ["notes.txt", "vectors-20240131.npy"]
     with pytest.raises(DamagedArtefactError, match=r"no manifest\.json"):
         read_artefact(old, "thing")
     (old / "notes.txt").unlink()
+    (old / "vectors-20240131.npy").unlink()
     discard_artefact(old)
     write_artefact(old, "thing", NEW, {})
     assert_holds(old, NEW, {})
 
 
+@pytest.mark.parametrize(
+    "manifest", [None, "{", '{"files": [{"file": "codes-20240131.npy"}]}', "thing"]
+)
+def test_only_an_artefact_is_discarded_and_only_one_of_the_kind(old, manifest):
+    (old / "codes-20240131.npy").write_bytes(b"mine, though named like ours")
+    if manifest is None:
+        (old / "manifest.json").unlink()
+    elif manifest != "thing":
+        (old / "manifest.json").write_text(manifest)
+    before = files(old)
+    discard_artefact(old, "indexer")
+    assert files(old) == before
+    if manifest != "thing":
+        discard_artefact(old)
+        assert files(old) == before
+
+
+def test_a_manifest_does_not_make_the_files_of_others_ours(old):
+    note = {"file": "vectors-20240131.npy"}
+    write_artefact(old, "thing", OLD, {"source": note, "arrays": {"codes": note}})
+    (old / note["file"]).write_bytes(b"mine, though named like ours")
+    discard_artefact(old)
+    assert files(old) == [note["file"]]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupted_discarding_can_be_repeated(tmp_path, when):
+    for call in range(1, 4):
+        folder = tmp_path / str(call)
+        write_artefact(folder, "thing", OLD, {})
+        for file in folder.glob("*.npy"):
+            file.write_bytes(b"damaged")
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            crash_at(monkeypatch, "unlink", call, when)
+            with pytest.raises(Crash):
+                discard_artefact(folder)
+        discard_artefact(folder)
+        assert files(folder) == []
+
+
 def test_an_artefact_of_another_kind_or_none_is_not_damaged(old, tmp_path):
-    for folder, kind in [(old, "indexer"), (tmp_path / "nowhere", "thing")]:
+    (tmp_path / "file").write_text("mine")
+    for folder, kind in [
+        (old, "indexer"),
+        (tmp_path / "nowhere", "thing"),
+        (tmp_path / "file", "thing"),
+    ]:
         with pytest.raises(ArtefactError) as error:
             read_artefact(folder, kind)
         assert not isinstance(error.value, DamagedArtefactError)

@@ -231,6 +231,16 @@ def test_the_checksum_tells_ids_codes_and_size_apart_but_not_manifests():
     assert len({t.sha256() for t in [table, *others]}) == 5
 
 
+def test_the_checksum_tells_line_breaks_in_ids_from_those_between_them():
+    codes = np.zeros((2, 1), int)
+    tables = [
+        CodeTable(ids, codes, 2, tables_per_code=tables)
+        for ids in (["a\nb", "c"], ["a", "b\nc"], ["a", "b"], ['["a\\nb"', '"c"]'])
+        for tables in (1, 2)
+    ]
+    assert len({table.sha256() for table in tables}) == len(tables)
+
+
 class TestExtend:
     made_by: ClassVar = {
         "method": "moc",

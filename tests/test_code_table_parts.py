@@ -170,13 +170,35 @@ def test_a_part_that_was_made_anew_is_not_taken_for_the_old_one(parts):
             r"part-00002-of-00003 is not made as part-00000-of-00003: "
             r"'indexer_sha256' must be 'ab'\. Received: 'cd'\.",
         ),
-        ({"manifest": {"method": "moc"}}, r"must be 'ab'\. Received: None\."),
+        ({"manifest": {"method": "moc"}}, r"must be 'ab'\. Received: nothing\."),
+        (
+            {"manifest": {**MADE_BY, "note": None}},
+            r"'note' must be nothing\. Received: None\.",
+        ),
     ],
 )
 def test_parts_must_be_made_alike(parts, options, message):
     save_part(parts, 2, **options)
     with pytest.raises(ArtefactError, match=message):
         write_parts_manifest(parts, 3)
+
+
+@pytest.mark.parametrize("key", ["codebook_size", "made_by"])
+def test_a_manifest_may_name_what_tables_name(tmp_path, key):
+    for index, size in enumerate([4, 4, 5]):
+        save_part(tmp_path, index, codebook_size=size, manifest={key: 8})
+    with pytest.raises(ArtefactError, match=r"'codebook_size' must be 4\. Received: 5"):
+        write_parts_manifest(tmp_path, 3)
+    save_part(tmp_path, 2, manifest={key: 9})
+    with pytest.raises(ArtefactError, match=rf"'{key}' must be 8\. Received: 9"):
+        write_parts_manifest(tmp_path, 3)
+
+
+@pytest.mark.parametrize("num_parts", [0, -1])
+def test_a_table_has_at_least_one_part(tmp_path, num_parts):
+    with pytest.raises(ValueError, match=rf"at least one part\. Received: {num_parts}"):
+        write_parts_manifest(tmp_path, num_parts)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_item_in_several_parts_is_an_error_that_names_both(parts):

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,8 +7,7 @@ from hypothesis import strategies as st
 
 from moc_tf.identifiers import IdentifierIndex, as_identifiers, preview
 
-# A NumPy string drops its trailing NULs, so they cannot tell identifiers apart.
-TEXT = st.text(max_size=6).filter(lambda text: not text.endswith("\0"))
+TEXT = st.text(max_size=6).filter(lambda text: "\0" not in text)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,36 @@ def test_strings_bytes_and_integers_become_strings(values, expected):
     strings = as_identifiers(values, "ids")
     assert strings.tolist() == expected
     assert strings.dtype.kind == "U"
+
+
+@pytest.mark.parametrize("integers", [[10, 2, -300], [7], []])
+def test_integers_are_as_wide_in_an_array_as_in_a_list(integers):
+    of_list = as_identifiers(integers, "ids")
+    for dtype in (np.int64, np.int32):
+        of_array = as_identifiers(np.array(integers, dtype), "ids")
+        assert of_array.dtype == of_list.dtype
+        assert of_array.tolist() == of_list.tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        (["a", "b\0"], r"'b\\x00'"),  # NumPy would drop it, and "b" would be meant
+        (["a", b"\0b"], r"'\\x00b'"),
+        (np.array(["a", "b\0c"]), r"'b\\x00c'"),
+        (np.array([b"a", b"b\0c"]), r"'b\\x00c'"),
+        (np.array(["a", "b\0c"], ">U3"), r"'b\\x00c'"),
+        (np.array(["a", "b\0"], np.dtypes.StringDType()), r"'b\\x00'"),
+        (["a", "b\ud800"], r"'b\\ud800'"),
+        (np.array(["\udfffb", "a"]), r"'\\udfffb'"),
+    ],
+)
+def test_text_that_would_not_be_kept_is_refused(values, shown):
+    with pytest.raises(
+        ValueError,
+        match=rf"^item ids must have no NUL and no lone surrogate.*: {shown}\.$",
+    ):
+        as_identifiers(values, "item ids")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +105,19 @@ class TestIdentifierIndex:
     def test_nothing_is_known_to_an_empty_index(self):
         assert IdentifierIndex([], "ids").rows(["a", "b"]).tolist() == [-1, -1]
         assert IdentifierIndex(["a"], "ids").rows([]).shape == (0,)
+
+    def test_what_only_begins_as_a_known_identifier_is_unknown(self):
+        index = IdentifierIndex(["ab", "abc"], "ids")
+        assert index.rows(["abcd", "ab", "abc", "abcabc"]).tolist() == [-1, 0, 1, -1]
+
+    def test_a_long_identifier_takes_no_memory_for_each_known_one(self):
+        index = IdentifierIndex(np.arange(20_000), "ids")
+        tracemalloc.start()
+        try:
+            assert index.rows(["x" * 500, "7"]).tolist() == [-1, 7]
+            assert tracemalloc.get_traced_memory()[1] < 100_000
+        finally:
+            tracemalloc.stop()
 
     def test_repeated_identifiers_are_named_once_each(self):
         with pytest.raises(

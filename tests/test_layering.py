@@ -24,6 +24,7 @@ LEVELS = {
     "code_table_parts": 1,
     "code_provenance": 1,
     "code_arrays": 1,
+    "dense": 1,
     "fit_checkpoint": 1,
     "fused_adam": 1,
     "_artefact": 0,

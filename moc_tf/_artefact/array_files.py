@@ -59,14 +59,15 @@ def write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
 def read_array(folder: Path, entry: Mapping[str, Any]) -> np.ndarray:
     """Reads the array that `entry` describes, after its checksum."""
     path = folder / entry["file"]
-    if not path.is_file():
+    try:
+        if (digest := file_sha256(path)) != entry["sha256"]:
+            raise altered(path, entry["sha256"], digest)
+        return np.load(path, allow_pickle=False)
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise DamagedArtefactError(
             f"{path} is missing, though the manifest beside it names it. Copy the "
             "whole folder again, or make the artefact again."
-        )
-    if (digest := file_sha256(path)) != entry["sha256"]:
-        raise altered(path, entry["sha256"], digest)
-    return np.load(path, allow_pickle=False)
+        ) from error
 
 
 def sync_file(file: Any) -> None:

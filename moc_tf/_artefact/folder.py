@@ -12,6 +12,7 @@ step: whatever interrupts the writing, they find the old artefact or the new one
 import hashlib
 import json
 import os
+import re
 from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,13 @@ from moc_tf._artefact.json_values import plain_json
 _FORMAT = "moc_tf artefact"
 _FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+
+# What a manifest begins with, and how it names a file, be it JSON or damaged.
+_BEGINNING = re.compile(
+    rf'\{{\s+"format": "{_FORMAT}",\s+"format_version": {_FORMAT_VERSION},'
+    r'\s+"kind": "([^"]+)"'
+)
+_FILE = re.compile(r'"file": "([^"]+)"')
 
 
 class ArtefactHeader(NamedTuple):
@@ -153,11 +161,20 @@ def read_artefact(
         written by a newer moc_tf, or if any file is missing or damaged.
     """
     folder = Path(path)
-    content = _read_manifest(folder, kind)
-    arrays = {
-        name: read_array(folder, entry) for name, entry in content["arrays"].items()
-    }
-    return arrays, content["manifest"]
+    while True:
+        writing = _last_writing(folder)
+        content = _read_manifest(folder, kind)
+        try:
+            arrays = {
+                name: read_array(folder, entry)
+                for name, entry in content["arrays"].items()
+            }
+        except DamagedArtefactError:
+            # A writer that replaced the artefact meanwhile has removed its files.
+            if _last_writing(folder) == writing:
+                raise
+        else:
+            return arrays, content["manifest"]
 
 
 def read_header(path: str | os.PathLike[str], *kinds: str) -> ArtefactHeader:
@@ -195,17 +212,29 @@ def artefact_sha256(path: str | os.PathLike[str], kind: str) -> str:
     return read_header(path, kind).sha256
 
 
-def discard_artefact(path: str | os.PathLike[str]) -> None:
+def discard_artefact(path: str | os.PathLike[str], kind: str | None = None) -> None:
     """Removes an artefact, damaged or not, so that another can be made in its place.
 
-    The manifest goes first, so that no reader finds half of it, then every file that
-    is named as an artefact's; others stay.
+    Only a manifest that says what it is of tells an artefact from a folder of someone
+    else: without one nothing is removed. Other files than the artefact's stay.
+
+    Args:
+      path: its folder.
+      kind: what it must be to be removed; None for any kind.
     """
     folder = Path(path)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return
+    text = manifest.read_text(encoding="utf-8", errors="replace")
+    beginning = _BEGINNING.match(text)
+    if beginning is None or kind not in (None, beginning[1]):
+        return
+    named = set(_FILE.findall(text.partition('\n  "manifest": ')[0]))
     for file in folder.iterdir():
-        if file.name.endswith(PARTIAL) or checksum_in_name(file.name):
+        if (file.name in named and checksum_in_name(file.name)) or _is_ours(file):
             file.unlink()
+    manifest.unlink()  # last, for it tells what else is to be removed
 
 
 def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
@@ -220,9 +249,11 @@ def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        _encode(content)  # refuses NaN and infinity, which Python takes for JSON
     except ValueError as error:  # of JSON and of UTF-8 alike
         raise DamagedArtefactError(
-            f"{path} is damaged, it is not JSON: {error}."
+            f"{path} is damaged, it is not JSON: {error}. Copy the folder again, or "
+            "remove it and make the artefact again."
         ) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ArtefactError(f"{path} is not the manifest of a moc_tf artefact.")
@@ -243,6 +274,15 @@ def _read_manifest(folder: Path, *kinds: str) -> dict[str, Any]:
             f"{content['kind']!r}."
         )
     return content
+
+
+def _last_writing(folder: Path) -> tuple[int, int] | None:
+    """Tells one writing of a manifest from another, even of the same content."""
+    try:
+        status = (folder / MANIFEST).stat()
+    except OSError:  # whose cause the reading of the manifest tells
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _is_ours(file: Path) -> bool:

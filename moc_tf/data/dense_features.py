@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 _BLOCK_VALUES = 2**22  # 32 MiB of float64
+_SMALLEST_FLOAT32 = float(np.finfo(np.float32).tiny)  # what rankers can divide by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,9 @@ class NumericFeature:
                     f"{numbers.min():g}."
                 )
             numbers = np.log1p(numbers)
-        return cls(name, float(numbers.mean()), _positive(numbers.std()), log1p)
+        varied = bool(numbers.max() > numbers.min())
+        scale = _scale(float(numbers.std()), varied)
+        return cls(name, float(numbers.mean()), scale, log1p)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,12 +135,14 @@ class VectorFeature:
             float(np.sum(np.square(rows[start : start + step] - mean)))
             for start in range(0, len(rows), step)
         )
-        scale = _positive(math.sqrt(squares / rows.size))
+        varied = bool((rows.max(axis=0) > rows.min(axis=0)).any())
+        scale = _scale(math.sqrt(squares / rows.size), varied)
         return cls(name, rows.shape[1], num_fields, tuple(mean.tolist()), scale)
 
 
-def _positive(deviation: float) -> float:
-    return float(deviation) if deviation > 1e-12 else 1.0
+def _scale(deviation: float, varied: bool) -> float:
+    """What to divide by: 1 where nothing varies, though its mean may be rounded."""
+    return deviation if varied and deviation > _SMALLEST_FLOAT32 else 1.0
 
 
 def _check_statistics(name: str, mean: tuple[float, ...], scale: float) -> None:

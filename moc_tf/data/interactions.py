@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,10 @@ class Catalogue:
     Attributes:
       item_ids: unique strings, [items].
       attributes: name -> strings, [items]; "" where an item lacks the attribute.
+
+    Raises:
+      ValueError: if ids or an attribute are no strings or integers, or their numbers
+        differ.
     """
 
     item_ids: np.ndarray
@@ -23,12 +28,25 @@ class Catalogue:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "item_ids", as_identifiers(self.item_ids, "item ids"))
+        columns = {}
         for name, values in self.attributes.items():
             if len(values) != len(self):
                 raise ValueError(
                     f"Attribute {name!r} must have one value an item. Received: "
                     f"{len(values)} values for {len(self)} items."
                 )
+            columns[name] = column = _as_column(values)
+            if column.ndim != 1 or column.dtype.kind not in "OTUSiu":
+                raise ValueError(
+                    f"Attribute {name!r} must be strings [items]. Received: dtype "
+                    f"{column.dtype} of shape {column.shape}."
+                )
+            if (row := _first_stranger(column)) is not None:
+                raise ValueError(
+                    f"Attribute {name!r} must be strings, '' where an item lacks it. "
+                    f"Received: {column[row]!r} of item {str(self.item_ids[row])!r}."
+                )
+        object.__setattr__(self, "attributes", columns)
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -58,6 +76,10 @@ class Interactions:
       item_ids: strings, [rows].
       timestamps: int64 seconds since 1970, [rows].
       ratings: float32, [rows], in the units of the source; None where it has none.
+
+    Raises:
+      ValueError: if columns differ in length, ids are no strings or integers, times no
+        integers, or ratings not finite. It names the first such row.
     """
 
     user_ids: np.ndarray
@@ -73,6 +95,17 @@ class Interactions:
         }
         if len(set(lengths.values())) != 1:
             raise ValueError(f"Columns must be equally long. Received: {lengths}.")
+        for name in ("user_ids", "item_ids"):
+            column = _as_column(getattr(self, name))
+            if (row := _first_stranger(column)) is not None:
+                raise ValueError(
+                    f"{name} must be strings or integers. Received: {column[row]!r} "
+                    f"in row {row}."
+                )
+            object.__setattr__(self, name, as_identifiers(column, name))
+        object.__setattr__(self, "timestamps", _as_seconds(self.timestamps))
+        if self.ratings is not None:
+            object.__setattr__(self, "ratings", _as_ratings(self.ratings))
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -85,3 +118,54 @@ class Interactions:
             self.timestamps[rows],
             None if self.ratings is None else self.ratings[rows],
         )
+
+
+def _as_column(values: npt.ArrayLike) -> np.ndarray:
+    # NumPy would write a None or NaN in a list of strings as one more string.
+    return np.asarray(values, object if isinstance(values, list | tuple) else None)
+
+
+def _first_stranger(column: np.ndarray) -> int | None:
+    """Row of the first object that is neither string nor integer, if there is one."""
+    if column.dtype != object:
+        return None
+    identifiers = (str, bytes, int, np.integer)
+    return next(
+        (
+            row
+            for row, value in enumerate(column.tolist())
+            if not isinstance(value, identifiers) or isinstance(value, bool)
+        ),
+        None,
+    )
+
+
+def _as_seconds(timestamps: npt.ArrayLike) -> np.ndarray:
+    times = np.asarray(timestamps)
+    if times.size and times.dtype.kind not in "iu":
+        row = _first_missing(times)
+        raise ValueError(
+            "timestamps must be integers, seconds since 1970. Received: "
+            f"{times[row]!r} in row {row}, dtype {times.dtype}. Drop the rows without "
+            "a time, and convert the others."
+        )
+    return times
+
+
+def _as_ratings(ratings: npt.ArrayLike) -> np.ndarray:
+    values = np.asarray(ratings)
+    if values.dtype.kind not in "fiu":
+        values = values.astype(np.float32)  # the NaN of a None
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        raise ValueError(
+            f"ratings must be finite. Received: {values[row]} in row {row}. Drop the "
+            "rows without a rating, or give None for ratings if no row has one."
+        )
+    return values
+
+
+def _first_missing(values: np.ndarray) -> int:
+    """Row of the first None, NaN or NaT; 0 without any."""
+    missing: list[Any] = values.tolist()
+    return next((row for row, v in enumerate(missing) if v is None or v != v), 0)

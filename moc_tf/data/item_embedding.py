@@ -103,10 +103,17 @@ def embed_items(
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     chunks_folder = path.with_name(f"{path.name}.chunks")
     manifest = _read_manifest(path, unfinished=chunks_folder.exists())
+    own_chunks = chunks_folder / digest
     if manifest is not None and manifest["settings_sha256"] == digest:
-        return _verified(path, manifest)
+        vectors = _verified(path, manifest)
+        # They are there if a kill came between the manifest and their removal. Those
+        # of other settings may be the work of an embedding that is to go on.
+        shutil.rmtree(own_chunks, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            chunks_folder.rmdir()
+        return vectors
 
-    chunks = VectorChunks(chunks_folder / digest)
+    chunks = VectorChunks(own_chunks)
     dims = _embed_rest(
         texts, encoder, chunks, batch_size, normalize, dtype, report, save_every
     )
@@ -219,6 +226,12 @@ def _check_path(path: Path, item_ids: np.ndarray) -> None:
             raise ValueError(
                 "The item ids of a .npy file are lines of text, so that none may have "
                 f"a line break. Received: {preview(broken)}. Write to .npz instead."
+            )
+        if "" in item_ids:
+            raise ValueError(
+                "The item ids of a .npy file are lines of text, none of which may be "
+                f"empty. Received: '' in row {item_ids.tolist().index('')}. Give the "
+                "item an id, or write to .npz instead."
             )
 
 

@@ -43,7 +43,8 @@ def read_items(path: str | os.PathLike[str], fields: Sequence[str]) -> Catalogue
 
     Raises:
       DataFileError: if the file is missing, of another kind, malformed, empty, lacks
-        a column, has something else than strings in it, or an item twice.
+        a column, has one of its name twice, something else than strings in it, or an
+        item twice.
     """
     path = Path(path)
     if path.suffix not in _READERS:
@@ -87,6 +88,11 @@ def _item_id(record: dict[str, Any]) -> str:
 
 
 def _check_columns(wanted: Sequence[str], present: Sequence[str] | set[str]) -> None:
+    if twice := [name for name in wanted if list(present).count(name) > 1]:
+        raise ValueError(
+            f"columns must have different names. Received more than once: "
+            f"{preview(twice)}. Rename or remove all but one."
+        )
     if missing := [name for name in wanted if name not in present]:
         raise ValueError(
             f"no item has {preview(missing)}. Expected: {preview(wanted, limit=20)}. "

@@ -51,7 +51,8 @@ def make_batches(
         row: attributes of items to interactions, say. It is stored once.
       join_key: name of the column, integers in [0, keys), to join by. The column
         itself does not appear in the batches.
-      drop_remainder: leave out the last batch of an epoch if it is smaller.
+      drop_remainder: leave out the last batch of an epoch if it is smaller, so that
+        the shape of all batches is known.
       first_pass: number of the first pass, for a training that is resumed: its order
         is that of a data set that has gone through so many before.
 
@@ -59,7 +60,8 @@ def make_batches(
       A finite `tf.data.Dataset` of dictionaries name -> tensor [batch, ...].
 
     Raises:
-      ValueError: if columns differ in length, are empty, or a key is out of range.
+      ValueError: if columns differ in length, are empty, have fewer rows than one batch
+        where the remainder is dropped, or a key is out of range.
     """
     rows = _common_length(columns, "Columns")
     if batch_size < 1:
@@ -69,6 +71,11 @@ def make_batches(
     gather, gather_joined = _gatherer(columns), _gatherer(joined or {})
     full, rest = divmod(rows, batch_size)
     count = full + (rest > 0 and not drop_remainder)
+    if not count:
+        raise ValueError(
+            "With drop_remainder there must be at least as many rows as one batch has. "
+            f"Received: {rows} rows and batch_size {batch_size}."
+        )
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
         # The largest piece of memory that a pass needs; as integers of either size the
@@ -81,7 +88,10 @@ def make_batches(
         def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
             # Of the whole order: a data set of its rows would handle each by itself.
             start = step * batch_size
-            gathered = gather(order[start : start + batch_size])
+            indices = order[start : start + batch_size]
+            if drop_remainder:  # XLA, and so a TPU, asks for shapes that are known
+                indices = tf.ensure_shape(indices, (batch_size,))
+            gathered = gather(indices)
             if joined:
                 gathered |= gather_joined(gathered.pop(join_key))
             return gathered
@@ -100,6 +110,13 @@ def _gatherer(
     Integers of one type lie side by side in memory, so that those of a row are read at
     one place.
     """
+    # TensorFlow has no strings of variable width but in arrays of objects.
+    columns = {
+        name: values.astype(object)
+        if isinstance(values.dtype, np.dtypes.StringDType)
+        else values
+        for name, values in columns.items()
+    }
     groups: dict[Any, list[str]] = {}
     for name, values in columns.items():
         dtype = tf.as_dtype(values.dtype)

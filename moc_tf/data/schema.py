@@ -165,13 +165,19 @@ class Schema:
       features: of any kinds, but at most one whose fields are fused: the codes, id
         tables, or a vector of several fields.
       label: key of the label, float32 [batch] of 0 and 1.
+      weight: key of the weights, float32 [batch] of at least 0, by which the losses of
+        a batch are multiplied in training; None for none. Like the label, it is no
+        input of a ranker that serves.
     """
 
     features: tuple[Feature, ...]
     label: str = "label"
+    weight: str | None = None
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.features] + [self.label]
+        if self.weight is not None:
+            names.append(self.weight)
         if len(set(names)) != len(names):
             raise ValueError(f"Names must be different. Received: {names}.")
         if not self.features:
@@ -234,7 +240,7 @@ class Schema:
         return dataclasses.replace(self, features=(*self.features, feature))
 
     def example_batch(self) -> dict[str, np.ndarray]:
-        """One row of unknown values, without the label: builds a model's weights.
+        """One row of unknown values, without label and weight: builds a model.
 
         A number or vector that is not known is the one which is standardised to 0.
         """
@@ -265,7 +271,9 @@ class Schema:
                 k: list(v) if isinstance(v, tuple) else v for k, v in values.items()
             }
             features.append({"kind": kinds[type(feature)], **plain})
-        return {"features": features, "label": self.label}
+        config = {"features": features, "label": self.label}
+        # Runs are known by digests of this, from before there were weights.
+        return config if self.weight is None else {**config, "weight": self.weight}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Schema":
@@ -280,7 +288,7 @@ class Schema:
                     f"Received: {kind!r}."
                 )
             features.append(_FEATURE_KINDS[kind](**values))
-        return cls(tuple(features), config["label"])
+        return cls(tuple(features), config["label"], config.get("weight"))
 
 
 def _is_fused(feature: Feature) -> bool:

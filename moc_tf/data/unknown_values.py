@@ -1,6 +1,6 @@
 """Trains the id of unseen values: hides some of the known ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -33,12 +33,14 @@ def hide_values(
       The batches with some ids replaced.
 
     Raises:
-      ValueError: if the rate is out of range.
+      ValueError: if the rate is out of range, or, unless it is 0, there is no name, or
+        one that is not of integers [batch].
     """
     if not 0 <= rate < 1:
         raise ValueError(f"rate must lie in [0, 1). Received: {rate}.")
     if not rate:
         return batches
+    _check_names(names, batches.element_spec)
     base = tf.constant([seed, 1], tf.int64)
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
@@ -60,3 +62,18 @@ def hide_values(
     hidden = pass_number(first_pass).flat_map(one_pass).with_options(FIXED_PIPELINE)
     cardinality = tf.data.experimental.assert_cardinality(batches.cardinality())
     return hidden.apply(cardinality).prefetch(4)
+
+
+def _check_names(names: Sequence[str], spec: Mapping[str, tf.TypeSpec]) -> None:
+    ids = [
+        name
+        for name, each in spec.items()
+        if isinstance(each, tf.TensorSpec)
+        and each.dtype.is_integer
+        and each.shape.is_compatible_with([None])
+    ]
+    if not names or not set(names) <= set(ids):
+        raise ValueError(
+            f"names must be some of the batches' integers [batch], {sorted(ids)}. "
+            f"Received: {list(names)}."
+        )

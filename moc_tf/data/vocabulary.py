@@ -1,5 +1,7 @@
 """Values to integers, learned from the training part alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,3 +36,31 @@ class Vocabulary:
     def ids(self, values: npt.ArrayLike) -> np.ndarray:
         """Id of each value, int32 in [0, size)."""
         return (self._index.rows(values) + 1).astype(np.int32)
+
+    def padded_ids(self, lists: Sequence[Sequence[str]]) -> np.ndarray:
+        """Ids of lists of values, padded: what a `MultiValuedFeature` reads.
+
+        Example:
+          >>> Vocabulary(["a", "b"]).padded_ids([["b", "new"], [], ["a"]]).tolist()
+          [[2, 0], [-1, -1], [1, -1]]
+
+        Args:
+          lists: of any number of values each, [rows].
+
+        Returns:
+          int32 [rows, length of the longest], in [0, size), or -1 behind a list's end.
+
+        Raises:
+          ValueError: if a row is a string instead of a list of them.
+        """
+        for row, values in enumerate(lists):
+            if isinstance(values, str | bytes):
+                raise ValueError(
+                    "Each row must be a list of values. Received: the string "
+                    f"{values!r} in row {row}."
+                )
+        lengths = np.array([len(values) for values in lists], np.int64)
+        padded = np.full((len(lists), lengths.max(initial=0)), -1, np.int32)
+        there = np.arange(padded.shape[1]) < lengths[:, np.newaxis]
+        padded[there] = self.ids([value for values in lists for value in values])
+        return padded

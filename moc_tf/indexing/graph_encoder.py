@@ -24,14 +24,16 @@ class GraphEncoder(tf.Module):
       codes_per_item: N, codes of an item.
 
     Call arguments:
-      vectors: float32 [batch, X], finite; no graph checks that.
+      vectors: float32 [batch, X], finite; no graph checks that they are finite.
 
     Returns:
       int32 [batch, N], in [0, K).
 
     Raises:
       NotFittedError: if the indexer is not fitted.
-      ValueError: if its method cannot encode in a graph, naming those that can.
+      ValueError: if its method cannot encode in a graph, naming those that can, or if
+        vectors have another width; InvalidArgumentError where only the running graph
+        knows their width.
     """
 
     def __init__(self, indexer: Indexer):
@@ -50,6 +52,11 @@ class GraphEncoder(tf.Module):
 
     def __call__(self, vectors: tf.Tensor) -> tf.Tensor:
         """Codes of `vectors`."""
+        tf.debugging.assert_shapes(
+            [(vectors, (None, self.input_dim))],
+            message="Vectors must be as wide as those that the indexer was fitted on, "
+            f"{self.input_dim}",
+        )
         rows = tf.shape(vectors)[0]
         chunks = -(-rows // CHUNK)
         padded = tf.pad(vectors, [[0, chunks * CHUNK - rows], [0, 0]])

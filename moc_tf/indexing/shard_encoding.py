@@ -11,12 +11,13 @@ import numpy as np
 from moc_tf._artefact import (
     DamagedArtefactError,
     artefact_sha256,
+    check_replaceable,
     discard_artefact,
     file_sha256,
     plain_json,
 )
 from moc_tf.code_table import CodeTable
-from moc_tf.code_table_parts import PART_INPUT
+from moc_tf.code_table_parts import CODE_TABLE_KIND, PART_INPUT
 from moc_tf.data.vector_shards import read_shard
 from moc_tf.indexing.indexer import INDEXER_KIND, Indexer
 from moc_tf.indexing.methods import load_indexer
@@ -82,27 +83,27 @@ class ShardEncoder:
         part = _verified_part(folder)
         if part is not None and _content_of(part.manifest) == _content_of(manifest):
             return part, False
-        item_ids, codes = self._encode(shard)
-        part = CodeTable(
-            item_ids,
-            codes,
-            self.indexer.codebook_size,
-            manifest,
-            self.indexer.tables_per_code,
-        )
+        check_replaceable(folder, CODE_TABLE_KIND)
+        part = self._encode(shard, manifest)
         part.save(folder)
         return part, True
 
-    def _encode(self, shard: Path) -> tuple[np.ndarray, np.ndarray]:
+    def _encode(self, shard: Path, manifest: Mapping[str, Any]) -> CodeTable:
         item_ids = [np.zeros(0, str)]
         codes = [np.zeros((0, self.indexer.codes_per_item), np.int32)]
         try:
             for batch in read_shard(shard, self.batch_size):
                 item_ids.append(batch.item_ids)
                 codes.append(self.indexer.encode(batch.vectors))
+            return CodeTable(
+                np.concatenate(item_ids),
+                np.concatenate(codes),
+                self.indexer.codebook_size,
+                manifest,
+                self.indexer.tables_per_code,
+            )
         except ValueError as error:
             raise ValueError(f"{shard} cannot be encoded. {error}") from error
-        return np.concatenate(item_ids), np.concatenate(codes)
 
 
 def _verified_part(folder: Path) -> CodeTable | None:
@@ -111,7 +112,7 @@ def _verified_part(folder: Path) -> CodeTable | None:
     try:
         return CodeTable.load(folder)
     except DamagedArtefactError:
-        discard_artefact(folder)
+        discard_artefact(folder, CODE_TABLE_KIND)
         return None
 
 

@@ -88,7 +88,10 @@ class BagEmbedding(FieldEmbeddings):
             squares = tf.reduce_sum(tf.square(tf.cast(embedded, tf.float32)), [1, 2])
             of_bag = tf.math.unsorted_segment_sum(squares, bags, num_bags)
             self.add_loss(self.embedding_l2 * global_mean(of_bag))
-        return _POOLINGS[self.pooling](embedded, bags, num_bags)
+        # In half precision a long bag would add up to what its last ids cannot change.
+        exact = tf.cast(embedded, self.variable_dtype)
+        pooled = _POOLINGS[self.pooling](exact, bags, num_bags)
+        return tf.cast(pooled, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

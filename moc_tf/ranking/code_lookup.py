@@ -56,7 +56,7 @@ class CodeLookup(keras.layers.Layer):
         else:
             described, ids = dict(table), np.zeros(0, str)
             shape = described["num_items"] + 1, described["num_codebooks"]
-            rows = np.zeros(shape, np.int32)
+            rows = np.full(shape, _UNKNOWN_ITEM, np.int32)
         # Keras would wrap a dictionary in something that is not JSON.
         self._described = types.MappingProxyType(described)
         self.codes = self.add_weight(

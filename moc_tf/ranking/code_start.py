@@ -38,9 +38,15 @@ def start_from_codebooks(
         since nothing makes them grow.
 
     Raises:
-      ValueError: if the codebooks are not N of K finite vectors, or `stddev` is not
-        above 0.
+      ValueError: if `layer` has tables of code sequences, the codebooks are not N of K
+        finite vectors, or `stddev` is not above 0.
     """
+    if not isinstance(layer, SemanticIdEmbedding):
+        raise ValueError(
+            "Only tables of single codes can start from codebooks, those of "
+            "code_embedding='tables'. Received: a layer of class "
+            f"{type(layer).__name__}."
+        )
     if not stddev > 0:
         raise ValueError(f"stddev must be above 0. Received: {stddev}.")
     arrays = [np.asarray(codebook, np.float64) for codebook in codebooks]

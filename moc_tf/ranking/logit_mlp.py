@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
+from moc_tf.dense import Dense
 from moc_tf.ranking.precision import built_in
 
 
@@ -49,7 +50,11 @@ class LogitMLP(keras.layers.Layer):
 def relu_layers(units: Sequence[int], precision: str) -> keras.layers.Layer:
     """TFRS' MLP of ReLU layers, which hands no precision on to them by itself."""
     with built_in(precision):
-        return tfrs.layers.blocks.MLP(units, final_activation="relu")
+        mlp = tfrs.layers.blocks.MLP(units, final_activation="relu")
+    if precision != "float32":
+        # TFRS' own have biases that learn wrongly in half precision.
+        mlp._sublayers = [Dense(width, "relu", dtype=precision) for width in units]
+    return mlp
 
 
 def logit_unit(use_bias: bool = True) -> keras.layers.Dense:

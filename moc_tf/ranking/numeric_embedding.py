@@ -19,8 +19,9 @@ class NumericEmbedding(keras.layers.Layer):
         z_f = (t_f(x_f) - mean_f) / scale_f,    t_f(x) = log(1 + x) or x
         output_f = z_f * w_f + b_f
 
-    Numbers are standardised in float32, whatever the precision of the model.
-    Parameters: 2 * F * d, or F * d without `use_bias`.
+    Numbers are standardised in float32, whatever the precision of the model; integers
+    and float64, such as times, in float64, since float32 would round what tells them
+    apart. Parameters: 2 * F * d, or F * d without `use_bias`.
 
     Example:
       >>> layer = NumericEmbedding([NumericFeature("price", 2.5, 0.8, log1p=True)], 16)
@@ -92,12 +93,13 @@ class NumericEmbedding(keras.layers.Layer):
 
     def _standardise(self, numbers: tf.Tensor) -> tf.Tensor:
         """Float32 [batch, F] with mean 0 and deviation 1; fails where not finite."""
-        x = tf.cast(numbers, tf.float32)
+        x = tf.cast(numbers, exact_dtype([numbers]))
         logarithmic = [feature.log1p for feature in self.features]
         if any(logarithmic):
             x = tf.where(logarithmic, tf.math.log1p(x), x)
         means = [feature.mean for feature in self.features]
         z = (x - means) / [feature.scale for feature in self.features]
+        z = tf.cast(z, tf.float32)
         finite = tf.reduce_all(tf.math.is_finite(z))
 
         def explain() -> tf.Tensor:
@@ -138,3 +140,9 @@ class NumericEmbedding(keras.layers.Layer):
         values = dict(config)
         features = [NumericFeature(**entry) for entry in values.pop("features")]
         return cls(features, **values)
+
+
+def exact_dtype(tensors: Sequence[tf.Tensor]) -> tf.DType:
+    """Floats that tell apart what all of `tensors` do: float32 or float64."""
+    wide = any(each.dtype.is_integer or each.dtype == tf.float64 for each in tensors)
+    return tf.float64 if wide else tf.float32

@@ -45,6 +45,10 @@ class LazyAdam(_RowByRow, keras.optimizers.Adam):
     (1 - beta_1) / sqrt(1 - beta_2) times the learning rate, with the defaults
     0.1 / sqrt(0.001) = 3.2 times.
 
+    A model with it, or any other optimizer of this module, cannot be compiled with
+    `jit_compile=True`: XLA lacks the product with a sparse matrix that adds up the
+    gradients of a row. With Keras' own Adam, which is dense, it can.
+
     Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization",
     arXiv:1412.6980.
 
@@ -121,7 +125,8 @@ class SparseAdagrad(_RowByRow, keras.optimizers.Adagrad):
 
     Keras' Adagrad does so by itself, and loses nothing by it: a row without a gradient
     would stay where it is anyway. What this class adds is right clipping, and that no
-    GPU compiles the step, which XLA would do over the whole table.
+    GPU compiles the step, which XLA would do over the whole table. As `LazyAdam`, it is
+    not for a model compiled with `jit_compile=True`.
 
     Source: Duchi et al., "Adaptive Subgradient Methods for Online Learning and
     Stochastic Optimization", JMLR 12, 2011.
@@ -174,6 +179,7 @@ class DenseAdam(_RowByRow, keras.optimizers.Adam):
     """Keras' Adam, every row of every table at every step, with right clipping.
 
     It is here to be compared with `LazyAdam`; a step costs what the vocabulary costs.
+    As that, it is not for a model compiled with `jit_compile=True`.
     """
 
 
@@ -206,6 +212,16 @@ def make_optimizer(
         )
     _check_clipnorm(global_clipnorm)
     return _OPTIMIZERS[name](learning_rate, global_clipnorm=global_clipnorm)
+
+
+def check_compilable(optimizer: Any) -> None:
+    """Raises ValueError if XLA cannot compile the steps of `optimizer`."""
+    if isinstance(optimizer, _RowByRow):
+        raise ValueError(
+            f"{type(optimizer).__name__} cannot be compiled with jit_compile=True: it "
+            "adds up gradients by a product with a sparse matrix, which XLA lacks. "
+            "Leave jit_compile out, or take an optimizer of Keras."
+        )
 
 
 def _summed_by_row(gradient: tf.IndexedSlices) -> tf.IndexedSlices:

@@ -14,11 +14,20 @@ def built_in(precision: str) -> Iterator[None]:
 
     "mixed_bfloat16" keeps weights, their gradients and the optimizer in float32 and
     multiplies in bfloat16, which has float32's range, so that no loss scaling is
-    needed. A `Ranker` gives its logits in float32 either way, and so is the loss.
+    needed. The matrices of `DCNv2`'s cross layers stay in float32, since TFRS makes
+    them so. A `Ranker` gives its logits in float32 either way, and so is the loss.
 
     Args:
       precision: one of `PRECISIONS`.
+
+    Raises:
+      ValueError: if it is none of them, such as "mixed_float16", whose small gradients
+        become zero unless the loss is scaled, which nothing here does.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"Rankers compute in one of {list(PRECISIONS)}. Received: {precision!r}."
+        )
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(precision)
     try:

@@ -10,12 +10,14 @@ from moc_tf._keras import keras
 from moc_tf.data.schema import Schema
 from moc_tf.global_batch import global_mean
 from moc_tf.ranking import interactions
+from moc_tf.ranking.batch_columns import bounded_column
+from moc_tf.ranking.dictionary_model import DictionaryModel
 from moc_tf.ranking.precision import built_in, check_same
 from moc_tf.ranking.schema_embeddings import SchemaEmbeddings
 
 
 @keras.utils.register_keras_serializable(package="moc_tf")
-class Ranker(tfrs.Model):
+class Ranker(DictionaryModel):
     """A CTR ranker over the fields of a schema, codes among them.
 
     It trains on dictionaries of features and label, by binary cross-entropy:
@@ -28,6 +30,15 @@ class Ranker(tfrs.Model):
     `loss` is that of the last batch alone, as in every TFRS model. AUC is not among
     the metrics: Keras' own is too coarse for differences between rankers, so take it
     from the logits, by `moc_tf.evaluation`.
+
+    Examples of unequal weight have it in a column of the batches, which the schema
+    names:
+
+        schema = Schema((user, item), weight="weight")
+
+    The loss of a batch is then the sum of its weighted losses, divided by the number of
+    its examples, as Keras has it, and `logloss` the weighted mean. `predict` and a
+    served model need neither label nor weight.
 
     Args:
       schema: the features, in the order of the fields, and the label.
@@ -62,8 +73,11 @@ class Ranker(tfrs.Model):
       Logits, float32 [batch].
 
     Raises:
-      ValueError: if a feature, or in training the label, is missing, or a layer that
-        is given is of another dtype.
+      ValueError: if a feature, or in training the label or weight, is missing, a layer
+        that is given is of another dtype, or the interaction gives no logits [batch].
+      tf.errors.InvalidArgumentError: in training, if a label lies outside [0, 1], or a
+        weight is negative or not finite. XLA drops this check, as it drops every
+        assertion.
     """
 
     def __init__(
@@ -138,6 +152,12 @@ class Ranker(tfrs.Model):
     ) -> tf.Tensor:
         """Logits of `features`."""
         logits = self.interaction(self.embeddings(features, training=training))
+        if logits.shape.rank not in (1, None):
+            raise ValueError(
+                "An interaction must give one logit an example, [batch]. Received: "
+                f"shape {logits.shape} of {type(self.interaction).__name__} "
+                f"{self.interaction.name!r}. Let it squeeze its output."
+            )
         logits = tf.cast(logits, tf.float32)  # of an interaction of the user's own
         if self.linear:
             logits += tf.reduce_sum(self.linear(features, training=training), [1, 2])
@@ -149,18 +169,31 @@ class Ranker(tfrs.Model):
         """Mean binary cross-entropy of a batch, float32 scalar.
 
         Under a strategy with several replicas, this replica's share of the mean over
-        the global batch.
+        the global batch. If the schema has a weight, the losses are weighted.
         """
-        if self.schema.label not in inputs:
+        label, weight = self.schema.label, self.schema.weight
+        if not isinstance(inputs, Mapping):
             raise ValueError(
-                f"The label {self.schema.label!r} is missing from a batch. "
-                f"Received: {sorted(inputs)}."
+                "Batches must be one dictionary of the features, with the label under "
+                f"{label!r}. Received: {type(inputs).__name__}."
             )
+        for what, key in (("label", label), ("weight", weight)):
+            if key is not None and key not in inputs:
+                raise ValueError(
+                    f"The {what} {key!r} is missing from a batch. "
+                    f"Received: {sorted(inputs)}."
+                )
         logits = self(inputs, training=training)
         losses = self.task(
-            labels=tf.reshape(inputs[self.schema.label], (-1, 1)),
+            labels=tf.reshape(bounded_column(inputs, label, 1.0), (-1, 1)),
             predictions=tf.reshape(logits, (-1, 1)),
+            compute_metrics=weight is None,
         )
+        if weight is not None:
+            weights = bounded_column(inputs, weight, tf.float32.max)
+            (logloss,) = self.task.metrics
+            logloss.update_state(losses, sample_weight=weights)
+            losses *= weights
         return global_mean(losses)
 
     def get_config(self) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from moc_tf._artefact import plain_json
 from moc_tf._keras import keras
 from moc_tf.data.dense_features import NumericFeature, VectorFeature
 from moc_tf.data.schema import (
@@ -18,8 +20,9 @@ from moc_tf.global_batch import global_mean
 from moc_tf.ranking import code_embedding as code_embeddings
 from moc_tf.ranking import fusion as fusions
 from moc_tf.ranking.bag_embedding import BagEmbedding
+from moc_tf.ranking.batch_columns import column, id_columns
 from moc_tf.ranking.embeddings import FieldEmbeddings
-from moc_tf.ranking.numeric_embedding import NumericEmbedding
+from moc_tf.ranking.numeric_embedding import NumericEmbedding, exact_dtype
 from moc_tf.ranking.precision import check_same
 from moc_tf.ranking.vector_adaptor import VectorAdaptor
 
@@ -39,7 +42,8 @@ class SchemaEmbeddings(keras.layers.Layer):
       schema: the features.
       embedding_dim: d, the size of an embedding.
       fusion: of the fields of `schema.fused`; see `moc_tf.ranking.fusion.get`.
-      embeddings_initializer: of the tables; see `FieldEmbeddings`.
+      embeddings_initializer: of the tables; see `FieldEmbeddings`. If it has a seed,
+        each table draws by one of its own that is derived from it.
       embedding_l2: weight of an L2 penalty while training: the sum of the squares of
         the embeddings looked up for an example, averaged over the batch. Rows that
         the batch does not use feel nothing of it, nor do numbers and vectors, which
@@ -67,7 +71,8 @@ class SchemaEmbeddings(keras.layers.Layer):
       float32 [batch, schema.num_fields, embedding_dim].
 
     Raises:
-      ValueError: if a feature is missing, or the fusion is a layer of another dtype.
+      ValueError: if a feature is missing or of another rank, or the fusion is a layer
+        of another dtype.
     """
 
     def __init__(
@@ -112,7 +117,7 @@ class SchemaEmbeddings(keras.layers.Layer):
             self.fields = FieldEmbeddings(
                 [feature.vocabulary_size for feature in schema.categorical],
                 embedding_dim,
-                embeddings_initializer,
+                _of_table(0, embeddings_initializer),
                 dtype=precision,
                 name="fields",
             )
@@ -125,7 +130,7 @@ class SchemaEmbeddings(keras.layers.Layer):
                 num_codebooks=schema.codes.num_codebooks,
                 codebook_size=schema.codes.codebook_size,
                 embedding_dim=embedding_dim,
-                embeddings_initializer=embeddings_initializer,
+                embeddings_initializer=_of_table(1, embeddings_initializer),
                 tables_per_code=schema.codes.tables_per_code,
                 trainable=code_tables == "trained",
                 dtype=precision,
@@ -137,7 +142,7 @@ class SchemaEmbeddings(keras.layers.Layer):
             self.id_tables = FieldEmbeddings(
                 [feature.vocabulary_size] * feature.num_tables,
                 embedding_dim,
-                embeddings_initializer,
+                _of_table(2, embeddings_initializer),
                 dtype=precision,
                 name="id_tables",
             )
@@ -146,7 +151,7 @@ class SchemaEmbeddings(keras.layers.Layer):
             self.numeric = NumericEmbedding(
                 numeric,
                 embedding_dim,
-                embeddings_initializer,
+                _of_table(3, embeddings_initializer),
                 numeric_bias,
                 dtype=precision,
                 name="numeric",
@@ -155,7 +160,7 @@ class SchemaEmbeddings(keras.layers.Layer):
             BagEmbedding(
                 feature.vocabulary_size,
                 embedding_dim,
-                embeddings_initializer,
+                _of_table(4 + index, embeddings_initializer),
                 feature.pooling,
                 embedding_l2,
                 dtype=precision,
@@ -188,7 +193,8 @@ class SchemaEmbeddings(keras.layers.Layer):
         stacked: dict[type, tf.Tensor] = {}  # of all features of a kind
         alone: dict[str, tf.Tensor] = {}  # of a feature
         if self.schema.categorical:
-            ids = [features[feature.name] for feature in self.schema.categorical]
+            names = [feature.name for feature in self.schema.categorical]
+            ids = id_columns(features, names)
             stacked[CategoricalFeature] = self.fields(tf.stack(ids, axis=1))
         if self.schema.codes:
             codes = self.codes(features[self.schema.codes.name])
@@ -206,7 +212,9 @@ class SchemaEmbeddings(keras.layers.Layer):
             self.add_loss(self.embedding_l2 * global_mean(tf.add_n(squares)))
 
         if numeric := self.schema.of_kind(NumericFeature):
-            numbers = [tf.cast(features[each.name], tf.float32) for each in numeric]
+            numbers = [column(features, each.name) for each in numeric]
+            dtype = exact_dtype(numbers)
+            numbers = [tf.cast(each, dtype) for each in numbers]
             stacked[NumericFeature] = self.numeric(tf.stack(numbers, axis=1))
         bags = self.schema.of_kind(MultiValuedFeature)
         for feature, bag in zip(bags, self.bags, strict=True):
@@ -241,15 +249,19 @@ class SchemaEmbeddings(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
+        code_tables = self.code_tables
+        if self.codes is not None and self.trainable:
+            # They may have been frozen since, as `start_from_codebooks` advises.
+            code_tables = "trained" if self.codes.trainable else "frozen"
         return {
             **super().get_config(),
             "schema": self.schema.to_config(),
             "embedding_dim": self.embedding_dim,
             "fusion": keras.layers.serialize(self.fusion),
-            "embeddings_initializer": self.embeddings_initializer,
+            "embeddings_initializer": _plain(self.embeddings_initializer),
             "embedding_l2": self.embedding_l2,
-            "code_embedding": self.code_embedding,
-            "code_tables": self.code_tables,
+            "code_embedding": _plain(self.code_embedding),
+            "code_tables": code_tables,
             "numeric_bias": self.numeric_bias,
         }
 
@@ -257,3 +269,23 @@ class SchemaEmbeddings(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> "SchemaEmbeddings":
         """The layer that `get_config` described."""
         return cls(**{**config, "schema": Schema.from_config(config["schema"])})
+
+
+def _of_table(place: int, initializer: Any) -> Any:
+    """`initializer` with a seed for one of several tables, if it has a seed at all.
+
+    The same seed would draw the same numbers for all of them.
+    """
+    if not isinstance(initializer, Mapping):
+        return initializer
+    options = initializer.get("config") or {}
+    if (seed := options.get("seed")) is None:
+        return initializer
+    (derived,) = np.random.SeedSequence([seed % 2**32, place]).generate_state(1)
+    own = int(derived) % 2**31  # what TensorFlow takes
+    return {**initializer, "config": {**options, "seed": own}}
+
+
+def _plain(value: Any) -> Any:
+    """`value` without what Keras wraps mappings in, which JSON does not know."""
+    return plain_json(value, "a setting") if isinstance(value, Mapping) else value

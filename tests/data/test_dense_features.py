@@ -23,6 +23,19 @@ def test_equal_values_are_not_scaled():
     assert equal.scale == 1
 
 
+@pytest.mark.parametrize("value", [1e6 + 0.3, 1e9 + 0.1])
+def test_the_rounding_of_a_mean_is_no_deviation(value):
+    assert NumericFeature.fitted("price", np.full(1000, value)).scale == 1
+    assert VectorFeature.fitted("text", np.full((1000, 3), value)).scale == 1
+
+
+def test_small_numbers_that_differ_are_scaled():
+    small = np.array([1e-13, 3e-13, 5e-13])
+    expected = pytest.approx(np.std(small))
+    assert NumericFeature.fitted("price", small).scale == expected
+    assert VectorFeature.fitted("text", small[:, np.newaxis]).scale == expected
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_vectors_get_mean_zero_and_unit_mean_square(dtype):
     vectors = np.array([[1, 10], [3, 10], [1, 16], [3, 16]], dtype)

@@ -34,6 +34,19 @@ class TestCatalogue:
         ):
             Catalogue(["a", "b"], {"brand": np.array(["x"])})
 
+    def test_a_value_that_is_no_string_is_named_with_its_item(self):
+        brands = np.array(["x", None, "y"], object)
+        with pytest.raises(
+            ValueError, match=r"'brand' must be strings.*Received: None of item 'b'"
+        ):
+            Catalogue(["a", "b", "c"], {"brand": brands})
+        with pytest.raises(ValueError, match=r"'price'.*Received: dtype float64"):
+            Catalogue(["a", "b"], {"price": np.array([0.5, np.nan])})
+
+    def test_attributes_may_be_lists(self):
+        catalogue = Catalogue(["a", "b"], {"brand": ["x", "y"]})
+        assert catalogue.attributes["brand"][np.array([1])].tolist() == ["y"]
+
 
 class TestInteractions:
     LOG = (np.array(["u", "v", "w"]), np.array(["a", "b", "c"]), np.array([3, 1, 2]))
@@ -58,3 +71,31 @@ class TestInteractions:
             match=r"equally long\. Received: \{'user_ids': 3, .*'ratings': 1\}",
         ):
             Interactions(*self.LOG, np.ones(1, np.float32))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (
+                {"user_ids": np.array(["u", None, "w"], object)},
+                "user_ids.*None in row 1",
+            ),
+            ({"item_ids": ["a", "b", np.nan]}, "item_ids must be .*nan.* in row 2"),
+            ({"timestamps": np.array([1, np.nan, 2])}, "timestamps.*nan.* in row 1"),
+            (
+                {"timestamps": np.array(["2014-01-01", "NaT", "NaT"], "M8[s]")},
+                r"timestamps must be integers.*NaT.* in row 1, dtype datetime64\[s\]",
+            ),
+            ({"ratings": np.array([5, 1, np.nan])}, "ratings must be finite.*row 2"),
+            ({"ratings": [None, 1, 5]}, "ratings must be finite.*nan in row 0"),
+        ],
+    )
+    def test_the_first_row_without_a_value_is_named(self, change, message):
+        names = ("user_ids", "item_ids", "timestamps", "ratings")
+        columns = dict(zip(names, (*self.LOG, None), strict=True))
+        with pytest.raises(ValueError, match=message):
+            Interactions(**{**columns, **change})
+
+    def test_columns_may_be_lists(self):
+        log = Interactions(["u", "v"], [1, 2], [10, 20], [5.0, 1.0])
+        assert log.item_ids.tolist() == ["1", "2"]
+        assert log.take(np.array([1])).timestamps.tolist() == [20]

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -244,6 +245,30 @@ class TestResumption:
         assert embed(path, Interrupted(0)).sha256() == first.sha256()
         assert path.stat().st_mtime_ns == before
 
+    def test_a_kill_after_the_manifest_leaves_nothing_for_good(
+        self, tmp_path, monkeypatch
+    ):
+        path = tmp_path / "items.npz"
+
+        def killed(folder, **options):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                embed(path)
+        interrupt(path, 2, normalize=False)
+        embed(path, Interrupted(0))
+        (rest,) = (tmp_path / "items.npz.chunks").iterdir()  # what was interrupted
+        embed(path, normalize=False)
+        assert not rest.parent.exists()
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                embed(path)
+        embed(path)
+        assert not rest.parent.exists()
+
     @pytest.mark.parametrize("suffix", [".npz", ".npy"])
     @pytest.mark.parametrize("before", [False, True])
     def test_a_kill_before_the_manifest_costs_nothing(
@@ -342,6 +367,7 @@ class TestErrors:
         [
             (["a", "b", "a"], "Received more than once: 'a'"),
             (["a", "b\nc", "d"], r"line break. Received: 'b\\nc'. Write to .npz"),
+            (["a", "", "d"], r"empty. Received: '' in row 1.*write to .npz"),
         ],
     )
     def test_ids_that_cannot_be_written_are_told_before_any_work(

@@ -150,6 +150,11 @@ class TestErrors:
             ):
                 read_items(path, ["nmae"])
 
+    def test_a_column_twice_is_named(self, tmp_path):
+        path = write_csv(tmp_path, "item_id,name,x,name,x\na,first,,second,\n")
+        with pytest.raises(DataFileError, match=r"more than once: 'name'\. Rename"):
+            read_items(path, ["name"])
+
     def test_an_item_twice_is_named(self, tmp_path):
         path = write_csv(tmp_path, "item_id,t\na,x\nb,y\na,z\n")
         with pytest.raises(DataFileError, match="Received more than once: 'a'"):

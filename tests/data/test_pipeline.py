@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from moc_tf.data.pipeline import fixed, make_batches
@@ -89,6 +89,7 @@ def test_dtypes_are_kept():
     seed=st.none() | st.integers(0, 3),
 )
 def test_sizes_and_cardinality(rows, batch_size, drop, seed):
+    assume(rows >= batch_size or not drop)
     dataset = make_batches(
         {"x": np.arange(rows)}, batch_size, seed, drop_remainder=drop
     )
@@ -97,6 +98,26 @@ def test_sizes_and_cardinality(rows, batch_size, drop, seed):
         sizes.append(rows % batch_size)
     assert [len(batch["x"]) for batch in batches_of(dataset)] == sizes
     assert dataset.cardinality().numpy() == len(sizes)
+
+
+def test_batches_without_a_remainder_have_a_known_shape():
+    columns = {"x": np.arange(10), "y": np.zeros((10, 3), np.float32)}
+    spec = make_batches(columns, 4, drop_remainder=True).element_spec
+    assert {name: each.shape.as_list() for name, each in spec.items()} == {
+        "x": [4],
+        "y": [4, 3],
+    }
+
+
+def test_fewer_rows_than_one_batch_are_refused_if_they_would_be_dropped():
+    with pytest.raises(ValueError, match=r"Received: 3 rows and batch_size 4\."):
+        make_batches({"x": np.arange(3)}, 4, drop_remainder=True)
+
+
+def test_strings_may_be_of_variable_width():
+    columns = {"x": np.array(["a", "yé"], np.dtypes.StringDType())}
+    (batch,) = batches_of(make_batches(columns, 2))
+    assert [value.decode() for value in batch["x"]] == ["a", "yé"]
 
 
 class TestShuffling:

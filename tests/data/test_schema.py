@@ -210,6 +210,15 @@ def test_the_config_of_every_new_kind_is_plain():
     ]
 
 
+def test_a_weight_is_kept_and_no_input():
+    schema = Schema((USER, CODES), weight="weight")
+    assert schema.to_config()["weight"] == "weight"
+    assert Schema.from_config(schema.to_config()) == schema
+    assert "weight" not in (*schema.inputs, *schema.example_batch())
+    with pytest.raises(ValueError, match=r"different\. Received: \['user', 'label'"):
+        Schema((USER,), weight="label")
+
+
 def test_reading_a_config_leaves_it_alone():
     config = Schema((USER,)).to_config()
     assert Schema.from_config(config) == Schema.from_config(config)

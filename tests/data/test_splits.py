@@ -37,6 +37,14 @@ def test_ties_are_broken_by_user_then_item():
     assert split.train.dtype == np.int64
 
 
+def test_ties_are_broken_by_rating_last():
+    ratings = np.array([5, 1, 4, 2, 3, 5, 1, 4, 2, 3], np.float32)
+    log = Interactions(["u"] * 10, ["i"] * 10, np.zeros(10, np.int64), ratings)
+    split = split_by_time(log)
+    order = np.concatenate([split.train, split.validation, split.test])
+    assert ratings[order].tolist() == sorted(ratings.tolist())
+
+
 @pytest.mark.parametrize(
     ("rows", "sizes"),
     [(10, (8, 1, 1)), (19, (15, 2, 2)), (70, (56, 7, 7)), (101, (80, 10, 11))],

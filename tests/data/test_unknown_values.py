@@ -82,3 +82,10 @@ def test_a_share_of_zero_changes_nothing(batches):
 def test_a_share_out_of_range_is_refused(batches, rate):
     with pytest.raises(ValueError, match=rf"\[0, 1\).*{rate}"):
         hide_values(batches, ["user"], rate, seed=0)
+
+
+@pytest.mark.parametrize("names", [[], ["user", "nobody"], ["label"], ["codes"]])
+def test_names_are_those_of_ids(batches, names):
+    with_codes = batches.map(lambda batch: {**batch, "codes": batch["user"][:, None]})
+    with pytest.raises(ValueError, match=r"\['item', 'user'\]\. Received: \["):
+        hide_values(with_codes, names, 0.5, seed=0)

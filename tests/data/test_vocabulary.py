@@ -48,3 +48,13 @@ def test_it_is_an_enumeration_of_what_was_seen(seen, wanted):
     vocabulary = Vocabulary(seen)
     assert vocabulary.size == len(twin) + 1
     assert vocabulary.ids(wanted).tolist() == [twin.get(w, 0) for w in wanted]
+
+
+def test_lists_of_values_become_padded_ids():
+    vocabulary = Vocabulary(["a", "b"])
+    ids = vocabulary.padded_ids([["b", "new"], [], ["a"]])
+    assert ids.tolist() == [[2, 0], [-1, -1], [1, -1]]
+    assert ids.dtype == np.int32
+    assert vocabulary.padded_ids([[], []]).shape == (2, 0)
+    with pytest.raises(ValueError, match=r"list of values.*'ab' in row 1"):
+        vocabulary.padded_ids([["a"], "ab"])

@@ -49,6 +49,20 @@ def test_methods_on_the_vectors_themselves_encode_in_a_graph(method, vectors, tm
     assert GraphEncoder(indexer).codes_per_item == 3
 
 
+@pytest.mark.parametrize("spec", [[None, 16], [None, None], None])
+def test_vectors_of_another_width_are_refused(vectors, spec):
+    indexer = make_indexer("rq_kmeans", codebook_size=8, kmeans_iterations=2)
+    encoder = GraphEncoder(indexer.fit(vectors[:, :8]))  # a divisor of 16
+    message = "as wide as those that the indexer was fitted on, 8.*16"
+    with pytest.raises(ValueError, match=message):
+        encoder(vectors)
+    encode = tf.function(
+        encoder.__call__, input_signature=[tf.TensorSpec(spec, tf.float32)]
+    )
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=message):
+        encode(vectors)
+
+
 def test_all_methods_but_random_encode_in_a_graph(vectors):
     indexer = make_indexer("random", codebook_size=8).fit(vectors)
     able = sorted({*indexing_methods()} - {"random"})

@@ -134,6 +134,57 @@ def test_what_is_no_part_is_not_removed(encoder, saved, shard, tmp_path):
         encoder.make_part(shard, other)
 
 
+@pytest.mark.parametrize("beside", [[], ["notes.txt"]])
+def test_files_that_are_named_like_arrays_are_not_removed(
+    encoder, shard, tmp_path, beside
+):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ["vectors-20240131.npy", *beside]:
+        (folder / name).write_text("mine")
+    before = written(folder)
+    with pytest.raises(ArtefactError, match=r"not empty and holds no artefact"):
+        encoder.make_part(shard, folder)
+    assert written(folder) == before
+
+
+def test_a_damaged_artefact_of_another_kind_is_not_removed(
+    encoder, saved, shard, tmp_path
+):
+    folder = tmp_path / "copy"
+    shutil.copytree(saved, folder)
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"moc"', '"vq"'))
+    before = written(folder)
+    with pytest.raises(ArtefactError, match=r"manifest\.json was altered"):
+        encoder.make_part(shard, folder)
+    assert written(folder) == before
+
+
+def test_a_folder_is_checked_before_its_shard_is_encoded(
+    encoder, shard, tmp_path, monkeypatch
+):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    monkeypatch.setattr(encoder.indexer, "encode", None)
+    with pytest.raises(ArtefactError, match=r"Found: 'notes\.txt'"):
+        encoder.make_part(shard, tmp_path / "mine")
+
+
+def test_an_item_in_several_batches_is_an_error_that_names_the_shard(
+    encoder, vectors, tmp_path
+):
+    rows = pa.array(list(vectors[:20]), pa.list_(pa.float32()))
+    ids = [f"item-{row % 15}" for row in range(20)]
+    shard = tmp_path / "twice.parquet"
+    pq.write_table(pa.table({"item_id": ids, "embedding": rows}), shard)
+    with pytest.raises(
+        ValueError, match=r"twice\.parquet cannot be encoded\. .*unique.*'item-0'"
+    ):
+        encoder.make_part(shard, tmp_path / "part")
+    assert not (tmp_path / "part").exists()
+
+
 def test_an_error_names_the_shard(encoder, vectors, tmp_path):
     narrow = write_shard(tmp_path / "narrow.parquet", vectors[:9, :5])
     with pytest.raises(

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moc_tf._keras import keras
-from moc_tf.ranking import BagEmbedding
+from moc_tf.data import MultiValuedFeature, Schema, Vocabulary, make_batches
+from moc_tf.ranking import BagEmbedding, SchemaEmbeddings
 
 
 def layer_of(pooling="mean", size=4, **options):
@@ -71,6 +72,22 @@ def test_the_gradient_holds_the_rows_of_the_ids_alone(ids):
     ]
 
 
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_long_bags_are_pooled_exactly_in_half_precision(pooling):
+    ids = tf.constant(np.random.default_rng(0).integers(0, 100, (1, 1000)))
+    layers = [
+        BagEmbedding(100, 3, pooling=pooling, dtype=dtype)
+        for dtype in ("float32", "mixed_bfloat16")
+    ]
+    table = np.random.default_rng(1).normal(0.05, 0.01, (101, 3))
+    for layer in layers:
+        layer(ids)
+        layer.embeddings.assign(table)
+    exact, half = (layer(ids) for layer in layers)
+    assert half.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(half, tf.float32), exact, rtol=0.01)
+
+
 def test_padding_does_not_touch_the_row_of_the_empty_bag():
     layer = layer_of()
     with tf.GradientTape() as tape:
@@ -127,3 +144,14 @@ def test_it_comes_back_from_its_configuration():
     twin = keras.layers.deserialize(keras.layers.serialize(layer))
     assert type(twin) is BagEmbedding
     assert twin.get_config() == layer.get_config()
+
+
+def test_lists_of_values_reach_it_by_a_vocabulary_and_batches():
+    vocabulary = Vocabulary(["a", "b"])
+    tags = vocabulary.padded_ids([["b", "new"], [], ["a"]])
+    (batch,) = make_batches({"tags": tags}, 3)
+    schema = Schema((MultiValuedFeature("tags", vocabulary.size),))
+    layer = SchemaEmbeddings(schema, embedding_dim=2)
+    outputs, table = layer(batch), layer.bags[0].embeddings.numpy()
+    expected = [(table[3] + table[1]) / 2, table[0], table[2]]
+    np.testing.assert_allclose(outputs[:, 0], expected, atol=1e-7)

@@ -122,8 +122,10 @@ def test_a_layer_without_its_ids_says_so_and_no_embedding_takes_its_codes(
 
 def test_an_empty_table_knows_no_item(item_ids):
     layer = CodeLookup(CodeTable([], np.zeros((0, 2), int), 4))
-    assert set(layer(item_ids).numpy().ravel().tolist()) == {-1}
-    assert len(layer.table) == 0
+    twin = CodeLookup.from_config(layer.get_config())
+    for each in (layer, twin):
+        assert set(each(item_ids).numpy().ravel().tolist()) == {-1}
+        assert len(each.table) == 0
 
 
 def test_other_codes_are_loaded_in_place_of_the_present_ones(table, item_ids):

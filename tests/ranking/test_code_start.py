@@ -6,6 +6,7 @@ from moc_tf._keras import keras
 from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
 from moc_tf.ranking import (
     LazyAdam,
+    NGramCodeEmbedding,
     SemanticIdEmbedding,
     make_ranker,
     start_from_codebooks,
@@ -195,3 +196,23 @@ def test_a_saved_ranker_needs_no_codebooks_and_stays_frozen(tmp_path):
 def test_other_choices_than_trained_and_frozen_raise():
     with pytest.raises(ValueError, match=r"code_tables must be.*Received: 'fixed'"):
         make_ranker("dcn_v2", SCHEMA, code_tables="fixed")
+
+
+def test_tables_that_were_frozen_later_stay_frozen_in_a_saved_ranker(tmp_path):
+    model = make_ranker("dcn_v2", SCHEMA, embedding_dim=4)
+    model.build()
+    model.embeddings.codes.trainable = False
+    model.save(tmp_path / "ranker.keras")
+    loaded = keras.models.load_model(tmp_path / "ranker.keras")
+    assert not loaded.embeddings.codes.trainable
+    loaded.embeddings.codes.trainable = True
+    assert loaded.get_config()["code_tables"] == "trained"
+    other = make_ranker("dcn_v2", SCHEMA, embedding_dim=4)
+    other.trainable = False  # as a whole, which says nothing of the codes
+    assert other.get_config()["code_tables"] == "trained"
+
+
+def test_tables_of_sequences_do_not_start_from_codebooks():
+    layer = NGramCodeEmbedding(2, 6, 4)
+    with pytest.raises(ValueError, match=r"code_embedding='tables'.*NGramCode"):
+        start_from_codebooks(layer, codebooks())

@@ -58,6 +58,14 @@ def test_half_precision_does_not_touch_the_numbers():
     assert layer.kernel.dtype == tf.float32
 
 
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64, tf.float64])
+def test_what_float32_would_round_is_standardised_first(dtype):
+    time = NumericFeature("time", mean=1.4e9, scale=100.0)
+    layer = NumericEmbedding([time], 1, "ones")
+    times = tf.constant([[1_400_000_000], [1_400_000_030]], dtype)
+    np.testing.assert_allclose(layer(times)[:, 0, 0], [0, 0.3], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "numbers", [[np.nan, 1], [np.inf, 1], [1, np.nan], [1, -1], [1, -2]]
 )

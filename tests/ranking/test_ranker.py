@@ -1,5 +1,7 @@
 """What a ranker computes, and what it is made of."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -118,3 +120,29 @@ def test_any_layer_can_be_the_interaction():
     model = make_ranker(SumOfAll(), SCHEMA, "none", embeddings_initializer="ones")
     assert model(rows()).numpy().tolist() == [5 * 16.0] * 10
     assert model.linear is None
+
+
+@pytest.mark.parametrize("linear_term", [False, True])
+def test_an_interaction_gives_one_logit_an_example(linear_term):
+    class TwoDimensional(keras.layers.Layer):
+        def call(self, embeddings):
+            return tf.reduce_sum(embeddings, axis=[1])[:, :1]
+
+    interaction = TwoDimensional(name="mine")
+    interaction.linear_term = linear_term
+    model = make_ranker(interaction, SCHEMA, "none")
+    with pytest.raises(ValueError, match=r"\(1, 1\) of TwoDimensional 'mine'"):
+        model(rows())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"code_embedding": {"scheme": "ngram", "num_buckets": 7}},
+        {"embeddings_initializer": keras.initializers.RandomUniform(-1, 1, seed=2)},
+    ],
+)
+def test_every_configuration_is_json(options):
+    model = small("dcn_v2", **options)
+    config = json.loads(json.dumps(model.get_config()))
+    assert Ranker.from_config(config).get_config() == model.get_config()

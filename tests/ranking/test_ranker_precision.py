@@ -16,6 +16,7 @@ from moc_tf.ranking import (
     interactions,
     make_ranker,
 )
+from moc_tf.ranking.logit_mlp import relu_layers
 from moc_tf.ranking.precision import built_in
 from tests.ranking.small_rankers import RICH, SCHEMA, rich_rows, rows, small
 
@@ -155,6 +156,17 @@ def test_layers_of_another_precision_are_refused(precision):
         Ranker(SCHEMA, described, dtype=precision)
 
 
+def test_biases_learn_from_all_rows_of_a_large_batch_in_half_precision():
+    layers = relu_layers((3, 2), "mixed_bfloat16")
+    rows = tf.zeros([4096, 5])
+    layers(rows)
+    *_, last = [weight for weight in layers.trainable_weights if "bias" in weight.name]
+    last.assign([1.0, 1.0])
+    with tf.GradientTape() as tape:
+        outputs = tf.reduce_sum(tf.cast(layers(rows), tf.float32)) / 4096
+    np.testing.assert_allclose(tape.gradient(outputs, last), [1, 1], rtol=0.01)
+
+
 def test_labels_between_0_and_1_are_not_rounded():
     with built_in("mixed_bfloat16"):
         model = small("deepfm")
@@ -164,3 +176,9 @@ def test_labels_between_0_and_1_are_not_rounded():
     logits = model(batch).numpy()
     expected = np.mean(np.log1p(np.exp(logits)) - 0.3 * logits)
     assert float(model.compute_loss(batch)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_precision_that_would_need_scaled_losses_is_refused():
+    with pytest.raises(ValueError, match=r"one of \['float32'.*'mixed_float16'"):
+        make_ranker("dcn_v2", SCHEMA, dtype="mixed_float16")
+    assert keras.mixed_precision.global_policy().name == "float32"

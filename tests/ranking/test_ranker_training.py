@@ -1,5 +1,7 @@
 """What training does to a ranker."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -7,8 +9,15 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
-from moc_tf.ranking import LazyAdam, SelfGatingFusion, SemanticIdEmbedding
-from tests.ranking.small_rankers import NAMES, dataset, rows, small
+from moc_tf.ranking import (
+    LazyAdam,
+    SelfGatingFusion,
+    SemanticIdEmbedding,
+    make_optimizer,
+    make_ranker,
+)
+from moc_tf.ranking.optimizers import OPTIMIZERS
+from tests.ranking.small_rankers import NAMES, SCHEMA, dataset, rows, small
 
 
 def tables_of(model):
@@ -113,6 +122,98 @@ def test_a_missing_label_raises():
     del batch["click"]
     with pytest.raises(ValueError, match=r"label 'click' is missing.*'brand', 'codes'"):
         small("deepfm").compute_loss(batch)
+
+
+@pytest.mark.parametrize("batch", [(rows(), rows()["click"]), [rows()]])
+def test_batches_are_one_dictionary(batch):
+    with pytest.raises(ValueError, match=r"one dictionary.*label under 'click'"):
+        small("deepfm").compute_loss(batch)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+@pytest.mark.parametrize("given", ["y", "sample_weight"])
+def test_labels_and_weights_beside_the_batches_are_refused(method, given):
+    model = small("deepfm")
+    model.compile(optimizer=LazyAdam())
+    with pytest.raises(ValueError, match=rf"under 'click'\. Received: \['{given}'\]"):
+        getattr(model, method)(rows(), **{given: np.ones(10)}, verbose=0)
+
+
+def test_what_only_keras_own_training_reads_is_refused():
+    model = small("deepfm")
+    for argument in ({"loss": "mse"}, {"metrics": ["AUC"]}, {"weighted_metrics": [1]}):
+        (name,) = argument
+        with pytest.raises(ValueError, match=rf"own loss.*Received: \['{name}'\]"):
+            model.compile(optimizer=LazyAdam(), **argument)
+    model.compile(optimizer=LazyAdam())
+    with pytest.raises(ValueError, match=r"\['class_weight'\].*Schema\(weight="):
+        model.fit(dataset(), class_weight={0: 0.0, 1: 9.0})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_weight_counts_an_example_that_often(name):
+    schema = dataclasses.replace(SCHEMA, weight="weight")
+    plain = small(name, embeddings_initializer="uniform")
+    plain.build()
+    weighted = make_ranker(plain.interaction, schema, embedding_dim=4)
+    weighted.build()
+    weighted.set_weights(plain.get_weights())
+    counts = np.array([0, 1, 2, 1, 3, 1, 0, 1, 1, 2])
+    repeated = {
+        key: np.repeat(values, counts, axis=0) for key, values in rows().items()
+    }
+    batch = {**rows(), "weight": counts.astype(np.float32)}
+    np.testing.assert_array_equal(weighted(rows()), plain(rows()))
+    expected = float(plain.compute_loss(repeated))
+    loss = float(weighted.compute_loss(batch))
+    assert loss == pytest.approx(expected * counts.sum() / 10, rel=1e-5)
+    (logloss,) = weighted.metrics
+    assert float(logloss.result()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_weighted_ranker_trains_saves_and_loads(tmp_path):
+    schema = dataclasses.replace(SCHEMA, weight="weight")
+    model = make_ranker("dcn_v2", schema, embedding_dim=4)
+    model.compile(optimizer=LazyAdam())
+    model.fit({**rows(), "weight": np.ones(10, np.float32)}, verbose=0)
+    model.save(tmp_path / "ranker.keras")
+    loaded = keras.models.load_model(tmp_path / "ranker.keras")
+    np.testing.assert_allclose(loaded(rows()), model(rows()), atol=1e-6)
+    assert loaded.schema == schema
+    with pytest.raises(ValueError, match="weight 'weight' is missing from a batch"):
+        loaded.compute_loss(rows())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("wrong", [5.0, -1.0, np.nan])
+def test_a_label_outside_0_and_1_raises(compiled, wrong):
+    model = small("deepfm")
+    compute = tf.function(model.compute_loss) if compiled else model.compute_loss
+    batch = {key: tf.constant(value) for key, value in rows().items()}
+    compute(batch)
+    labels = tf.constant([wrong] + [0.0] * 9)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"click.*from 0 to 1"):
+        compute({**batch, "click": labels})
+
+
+def test_labels_are_one_number_an_example():
+    with pytest.raises(ValueError, match=r"'click' must have one.*shape \(10, 2\)"):
+        small("deepfm").compute_loss({**rows(), "click": np.zeros((10, 2))})
+
+
+def test_a_negative_weight_raises():
+    schema = dataclasses.replace(SCHEMA, weight="weight")
+    model = make_ranker("dcn_v2", schema, embedding_dim=4)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"weight.*from 0 to"):
+        model.compute_loss({**rows(), "weight": np.full(10, -1.0)})
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_xla_is_refused_with_an_optimizer_that_it_cannot_compile(name):
+    model = small("deepfm")
+    with pytest.raises(ValueError, match="cannot be compiled with jit_compile=True"):
+        model.compile(optimizer=make_optimizer(name, 1e-3), jit_compile=True)
+    model.compile(optimizer=keras.optimizers.Adam(), jit_compile=True)
 
 
 @pytest.mark.parametrize("file", ["ranker.keras", "saved_model"])

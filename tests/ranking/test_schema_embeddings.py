@@ -244,3 +244,43 @@ def test_it_comes_back_from_its_configuration():
     twin = keras.layers.deserialize(keras.layers.serialize(layer))
     assert twin.get_config() == layer.get_config()
     np.testing.assert_array_equal(twin(FEATURES)[:, 0], layer(FEATURES)[:, 0])
+
+
+def test_a_seed_gives_each_table_numbers_of_its_own():
+    schema = Schema((USER, USER_TABLES, PRICE, TAGS, LABELS))
+    seeded = keras.initializers.RandomNormal(stddev=1.0, seed=7)
+    layers = [SchemaEmbeddings(schema, 2, "none", seeded) for _ in range(2)]
+    layers.append(SchemaEmbeddings(Schema((USER, CODES)), 2, "none", seeded))
+    for layer in layers:
+        layer(FEATURES)
+    for one, again in zip(layers[0].weights, layers[1].weights, strict=True):
+        np.testing.assert_array_equal(one, again)
+    drawn = [w.numpy()[0, 0] for w in layers[0].weights if "bias" not in w.name]
+    drawn.append(layers[2].codes.embeddings.numpy()[0, 0])
+    assert len(set(drawn)) == len(drawn) == 6
+
+
+@pytest.mark.parametrize("name", ["user", "price"])
+def test_a_feature_of_two_dimensions_is_named(name):
+    layer = SchemaEmbeddings(Schema((USER, BRAND, PRICE)), 3)
+    features = {**FEATURES, name: FEATURES[name][:, tf.newaxis]}
+    with pytest.raises(ValueError, match=rf"'{name}' .*\[batch\].*shape \(3, 1\)"):
+        layer(features)
+
+
+def test_ids_may_be_of_different_integers():
+    layer = SchemaEmbeddings(Schema((USER, BRAND)), 3)
+    expected = layer(FEATURES)
+    mixed = {**FEATURES, "brand": tf.cast(FEATURES["brand"], tf.int64)}
+    np.testing.assert_array_equal(layer(mixed), expected)
+    with pytest.raises(ValueError, match=r"'brand' must hold integers.*float32"):
+        layer({**FEATURES, "brand": tf.cast(FEATURES["brand"], tf.float32)})
+
+
+def test_a_time_beside_a_float_is_standardised_exactly():
+    time = NumericFeature("time", mean=1.4e9, scale=100.0)
+    layer = SchemaEmbeddings(Schema((time, PRICE)), 1, "none", "ones")
+    times = tf.constant([1_400_000_000, 1_400_000_030, 1_400_000_060])
+    outputs = layer({**FEATURES, "time": times})
+    np.testing.assert_allclose(outputs[:, 0, 0], [0, 0.3, 0.6], rtol=1e-6)
+    np.testing.assert_allclose(outputs[:, 1, 0], [0, 2, 1], rtol=1e-6)
