@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 
@@ -9,6 +10,9 @@ import numpy as np
 # gone through. The adjusted index also sums over all pairs of codes.
 _NMI_ROWS = 100_000
 _AMI_ROWS = 20_000
+# Up to so many pairs of codes are counted in a table of all of them: at 256 codes in a
+# sixth of the time of scikit-learn's sparse one, here in no more.
+_TABLE_PAIRS = 2**22
 _SEED = 0  # of the rows that are sampled, and of the shuffling that shows chance
 
 
@@ -38,8 +42,9 @@ class CodeStatistics:
 
     A bucket is the items that have all N codes in common; "tuple" is the N codes.
     NMI is the mutual information of two codebooks' codes over the mean of their
-    entropies, on at most 100,000 items. It is 1 where either tells the other, and,
-    for unrelated codebooks, above 0, the more so the fewer items there are for a pair
+    entropies, on at most 100,000 items. It is 1 where each tells the other, so also
+    of two codebooks that use a single code each, and 0 of such a one and another. For
+    unrelated codebooks it is above 0, the more so the fewer items there are for a pair
     of codes: read it beside its chance level.
 
     Attributes:
@@ -215,11 +220,23 @@ def _dealt_out(codes: np.ndarray) -> np.ndarray:
 
 def _nmi(codes: np.ndarray, other: np.ndarray) -> np.ndarray:
     """NMI of each codebook of `codes` with each of `other`, float64 [N, M]."""
-    from sklearn.metrics import normalized_mutual_info_score
+    return np.array([[_nmi_of_pair(a, b) for b in other.T] for a in codes.T])
 
-    return np.array(
-        [[normalized_mutual_info_score(a, b) for b in other.T] for a in codes.T]
-    )
+
+def _nmi_of_pair(a: np.ndarray, b: np.ndarray) -> float:
+    """NMI of two codebooks' codes, [items] each."""
+    from scipy.stats import entropy
+    from sklearn.metrics import mutual_info_score, normalized_mutual_info_score
+
+    shape = int(a.max()) + 1, int(b.max()) + 1
+    if math.prod(shape) > _TABLE_PAIRS:
+        return normalized_mutual_info_score(a, b)
+    pairs = np.ravel_multi_index((a, b), shape)
+    table = np.bincount(pairs, minlength=math.prod(shape)).reshape(shape)
+    mean_entropy = (entropy(table.sum(axis=1)) + entropy(table.sum(axis=0))) / 2
+    if not mean_entropy:
+        return 1.0
+    return mutual_info_score(None, None, contingency=table) / float(mean_entropy)
 
 
 def _pairwise_nmi(codes: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import collections
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,7 +54,8 @@ class FitCheckpoint(keras.callbacks.Callback):
     Attributes:
       epochs_done: epochs that are behind this training, those before an interruption
         included.
-      last_logs: of the last of them.
+      last_logs: of the last of them; None where a value is NaN or infinite.
+      finished: whether `finish` was called, now or before an interruption.
     """
 
     def __init__(
@@ -72,11 +74,14 @@ class FitCheckpoint(keras.callbacks.Callback):
         self._keeper = keeper
         self.epochs_done = 0
         self.seconds = 0.0
-        self.last_logs: dict[str, float] = {}
+        self.last_logs: dict[str, float | None] = {}
+        self.finished = False
         self._started = tf.timestamp()
 
     def restore(self) -> None:
         """Takes over a checkpoint of the same identity, if there is a sound one.
+
+        Any other is going to be replaced, of which a warning tells the reason.
 
         Raises:
           ArtefactError: if the folder holds something other than a checkpoint.
@@ -85,11 +90,18 @@ class FitCheckpoint(keras.callbacks.Callback):
             return
         try:
             arrays, manifest = read_artefact(self._path, _KIND)
-        except ArtefactError:
+        except ArtefactError as error:
             # None yet, or one that an interruption or a disk has spoilt.
+            lost = (self._path / MANIFEST).exists()
             self._make_way(self._path)
+            if lost:
+                _warn_that_it_starts_anew(f"The checkpoint cannot be read. {error}")
             return
-        if manifest["identity"] != self._identity:
+        if differing := _differing(manifest["identity"], self._identity):
+            _warn_that_it_starts_anew(
+                f"The checkpoint in {self._path} is of another training, with other "
+                f"{', '.join(differing)}."
+            )
             return
         arrays = _apart(arrays, manifest["small"])
         kept = {
@@ -106,6 +118,7 @@ class FitCheckpoint(keras.callbacks.Callback):
         self.epochs_done = manifest["epochs_done"]
         self.seconds = manifest["seconds"]
         self.last_logs = manifest["last_logs"]
+        self.finished = manifest.get("finished", False)  # older ones do not tell
 
     def _make_way(self, folder: Path) -> None:
         """Raises ArtefactError unless `folder` can be written; now, not in an hour."""
@@ -126,7 +139,19 @@ class FitCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the state after `epoch`."""
         self.epochs_done = epoch + 1
-        self.last_logs = {name: float(value) for name, value in (logs or {}).items()}
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        self.last_logs = {n: v if math.isfinite(v) else None for n, v in logs.items()}
+        self._write()
+
+    def finish(self) -> None:
+        """Writes the state as that of a training that has nothing left to do.
+
+        The epochs do not tell, for a callback may have ended it.
+        """
+        self.finished = True
+        self._write()
+
+    def _write(self) -> None:
         if self._path is None or not self._writes:
             return
         # Optimizers have several variables of one name.
@@ -139,6 +164,7 @@ class FitCheckpoint(keras.callbacks.Callback):
             "epochs_done": self.epochs_done,
             "seconds": self.elapsed(),
             "last_logs": self.last_logs,
+            "finished": self.finished,
         }
         if self._keeper is not None:
             kept, manifest["kept"] = self._keeper.get_state()
@@ -149,6 +175,23 @@ class FitCheckpoint(keras.callbacks.Callback):
     def elapsed(self) -> float:
         """Seconds of this fit, those before an interruption included."""
         return self.seconds + float(tf.timestamp() - self._started)
+
+
+def _warn_that_it_starts_anew(reason: str) -> None:
+    warnings.warn(f"{reason} The training starts anew.", stacklevel=3)
+
+
+def _differing(one: Any, other: Any, name: str = "") -> list[str]:
+    """Names of the entries, such as "configuration.epochs", that are not equal."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [name]
+    return [
+        found
+        for key in sorted(one.keys() | other.keys())
+        for found in _differing(
+            one.get(key, ...), other.get(key, ...), f"{name}.{key}" if name else key
+        )
+    ]
 
 
 def _together(

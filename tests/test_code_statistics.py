@@ -74,8 +74,10 @@ def test_nmi_computed_by_hand():
     assert found.mean_nmi == pytest.approx(2 * some / 3)
 
 
+@pytest.mark.parametrize("table_pairs", [2**22, 0])
 @pytest.mark.parametrize("size", [4, 300])
-def test_nmi_equals_scikit_learns(size):
+def test_nmi_equals_scikit_learns(size, table_pairs, monkeypatch):
+    monkeypatch.setattr(code_statistics, "_TABLE_PAIRS", table_pairs)
     codes = random_codes(size=size)
     codes[:, 2] = codes[:, 0] // 2
     found = np.array(measure_codes(codes, size).pairwise_nmi)
@@ -248,3 +250,26 @@ def test_importing_it_loads_neither_scikit_learn_nor_tensorflow():
         "sys.exit(any(m in sys.modules for m in ('sklearn', 'scipy', 'tensorflow')))"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(code_sets)
+def test_nmi_of_any_codes_equals_scikit_learns(codes):
+    found = measure_codes(codes, 6).pairwise_nmi
+    for a, b in itertools.combinations(range(codes.shape[1]), 2):
+        expected = normalized_mutual_info_score(codes[:, a], codes[:, b])
+        assert found[a][b] == pytest.approx(expected, abs=1e-12)
+
+
+def test_nmi_is_one_only_where_each_codebook_tells_the_other():
+    codes = np.array([[0, 0, 1, 2], [1, 0, 1, 2], [2, 1, 1, 2], [3, 1, 1, 2]])
+    nmi = measure_codes(codes, 4).pairwise_nmi
+    assert nmi[0][1] == pytest.approx(2 / 3)  # the first tells the second alone
+    assert nmi[0][2] == 0
+    assert nmi[2][3] == 1  # both are constant
+
+
+def test_codes_too_large_for_a_table_of_pairs_have_nmi_too():
+    codes = np.array([[0, 5], [2**40, 5], [0, 2**40], [2**40, 5]])
+    found = measure_stability(codes, codes[:, ::-1])
+    assert found.nmi[0][0] == pytest.approx(normalized_mutual_info_score(*codes.T))

@@ -73,10 +73,23 @@ class Watch(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fit(checkpoint=None, vectors=None, copies=False, **options):
+def stop_after(epoch):
+    """A callback that ends the training after `epoch`."""
+    stop = keras.callbacks.Callback()
+
+    def on_epoch_end(done, logs=None):
+        stop.model.stop_training = done == epoch
+
+    stop.on_epoch_end = on_epoch_end
+    return stop
+
+
+def fit(checkpoint=None, vectors=None, copies=False, callbacks=(), **options):
     watch = Watch(checkpoint if copies else None)
     vectors = random_vectors() if vectors is None else vectors
-    indexer = make(**options).fit(vectors, callbacks=[watch], checkpoint=checkpoint)
+    indexer = make(**options).fit(
+        vectors, callbacks=[watch, *callbacks], checkpoint=checkpoint
+    )
     return indexer, watch
 
 
@@ -164,6 +177,34 @@ def test_a_finished_fit_is_not_done_again(case, unbroken, tmp_path):
     assert summary["seconds"] >= round(before, 3) > 0
 
 
+@pytest.mark.parametrize("last", [0, WARMUP - 1, WARMUP + 1])
+def test_a_fit_that_a_callback_ended_is_not_gone_on_with(last, tmp_path):
+    folder, options = tmp_path / "checkpoint", CASES["ema"]
+    one, watch = fit(folder, callbacks=[stop_after(last)], **options)
+    assert watch.begun == list(range(last + 1))
+    assert state(folder)[1] == last + 1
+    again, watch = fit(folder, **options)
+    assert watch.begun == []
+    assert_same(again, one, tmp_path)
+
+
+def test_codebooks_are_started_where_a_callback_ends_the_warm_up():
+    indexer, watch = fit(callbacks=[stop_after(0)], **CASES["ema"])
+    assert watch.begun == [0]
+    assert min(indexer.quality(random_vectors()).usage) == 1
+
+
+def test_a_callback_may_log_what_is_not_finite(tmp_path):
+    odd = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(odd=float("nan"), most=np.inf)
+    )
+    indexer, _ = fit(tmp_path / "checkpoint", callbacks=[odd], epochs=1)
+    last = indexer.describe()["fit"]["last_epoch"]
+    assert (last["odd"], last["most"]) == (None, None)
+    assert last["loss"] > 0
+    indexer.save(tmp_path / "indexer")
+
+
 @pytest.mark.parametrize("other", ["settings", "vectors"])
 def test_a_checkpoint_of_another_fit_is_replaced(other, unbroken, tmp_path):
     folder = tmp_path / "checkpoint"
@@ -171,9 +212,12 @@ def test_a_checkpoint_of_another_fit_is_replaced(other, unbroken, tmp_path):
     options, vectors = dict(CASES["gradient"]), random_vectors()
     if other == "vectors":
         vectors[0, 0] += 1
+        differs = "vectors"
     else:
         options["commitment_cost"] = 0.5
-    indexer, watch = fit(folder, vectors, **options)
+        differs = r"configuration\.commitment_cost"
+    with pytest.warns(UserWarning, match=rf"with other {differs}\. .* starts anew"):
+        indexer, watch = fit(folder, vectors, **options)
     assert watch.begun == list(range(EPOCHS))
     assert state(folder)[1] == EPOCHS
     if other == "settings":
@@ -231,23 +275,47 @@ def test_it_brings_back_variables_epoch_logs_and_seconds(written):
     assert callback.elapsed() >= state_seconds(written) > 0
 
 
+def test_it_brings_back_whether_the_training_is_finished(written):
+    callback, _ = restored(written)
+    assert not callback.finished
+    callback.finish()
+    again, values = restored(written)
+    assert (again.finished, again.epochs_done) == (True, 3)
+    assert values == [2.0, 5.0]
+    assert again.last_logs == {"loss": 0.5}
+
+
+@pytest.mark.parametrize("other", [{"seed": 3, "rows": None}, {}, {"seed": {"a": 1}}])
+def test_a_checkpoint_of_any_other_identity_is_not_read(other, written):
+    variables = [tf.Variable(0.0), tf.Variable(0.0)]
+    callback = FitCheckpoint(written, variables, other)
+    with pytest.warns(UserWarning, match=r"another training, with other (rows|seed)\."):
+        callback.restore()
+    assert callback.epochs_done == 0
+
+
 def state_seconds(folder):
     return read_artefact(folder, "fit_checkpoint")[1]["seconds"]
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "wrong"),
     [
-        spoil_an_array,
-        lose_an_array,
-        cut_the_manifest,
-        lose_the_manifest,
-        only_half_written,
+        (spoil_an_array, "was altered"),
+        (lose_an_array, "is missing"),
+        (cut_the_manifest, "is not JSON"),
+        (lose_the_manifest, None),
+        (only_half_written, None),
     ],
 )
-def test_a_damaged_checkpoint_is_not_read_but_replaced(damage, written):
+def test_a_damaged_checkpoint_is_not_read_but_replaced(damage, wrong, written, recwarn):
     damage(written)
     callback, values = restored(written)
+    # Without a manifest it may be that of a first epoch, which was never finished.
+    if wrong is not None:
+        (warning,) = recwarn
+        assert "checkpoint cannot be read" in str(warning.message)
+        assert wrong in str(warning.message)
     assert values == [0.0, 0.0]
     assert callback.epochs_done == 0
     checkpoint(written, (7.0, 8.0))[0].on_epoch_end(0, {"loss": 0.4})
@@ -297,7 +365,8 @@ def test_the_state_of_a_callback_goes_with_it(tmp_path):
     }
     assert float(again[0]) == 1.0
     other = Keeper(0)
-    FitCheckpoint(tmp_path, again, {"seed": 4}, keeper=other).restore()
+    with pytest.warns(UserWarning, match="with other seed"):
+        FitCheckpoint(tmp_path, again, {"seed": 4}, keeper=other).restore()
     assert other.count == 0
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from moc_tf._keras import keras
+from moc_tf.dense import Dense
 from moc_tf.global_batch import global_mean, global_sum
 from moc_tf.indexing.configuration import AutoencoderConfig
 from moc_tf.indexing.diversity import cross_correlation
@@ -85,23 +86,33 @@ class CodeAutoencoder(keras.Model):
             codebook_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
             name="quantizer",
         )
-        self.center = self.add_weight(
-            name="center", shape=(input_dim,), initializer="zeros", trainable=False
-        )
-        self.scale = self.add_weight(
-            name="scale", shape=(), initializer="ones", trainable=False
-        )
-        self.usage = self.add_weight(
-            name="usage",
-            shape=(config.num_codebooks, config.codebook_size),
-            initializer="zeros",
-            trainable=False,
-            aggregation=tf.VariableAggregation.SUM,
-        )
+        # Saved arrays have the weights' names, which no scope of a caller may change.
+        with tf.name_scope(""):
+            self.center = self._float32("center", (input_dim,), "zeros")
+            self.scale = self._float32("scale", (), "ones")
+            self.usage = self._float32(
+                "usage",
+                (config.num_codebooks, config.codebook_size),
+                "zeros",
+                aggregation=tf.VariableAggregation.SUM,
+            )
+            _, _, terms = self.forward(tf.zeros([1, input_dim]))  # creates the others
         self._means: dict[str, Any] = {}
-        _, _, terms = self.forward(tf.zeros([1, input_dim]))  # creates the weights
         for name in ("loss", *terms):
             self._means[name] = keras.metrics.Mean(name=name)
+
+    def _float32(
+        self, name: str, shape: tuple[int, ...], initializer: str, **options: Any
+    ) -> tf.Variable:
+        """A weight that is not trained, in float32 whatever Keras' global policy is."""
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            dtype="float32",
+            initializer=initializer,
+            trainable=False,
+            **options,
+        )
 
     @property
     def metrics(self) -> list:
@@ -231,7 +242,7 @@ def _dense(
     precision: str,
 ) -> keras.layers.Layer:
     initializer = keras.initializers.GlorotUniform(seed=next(seeds))
-    return keras.layers.Dense(
+    return Dense(
         units, activation, kernel_initializer=initializer, name=name, dtype=precision
     )
 

@@ -21,7 +21,8 @@ from moc_tf.indexing.indexer import Indexer
 from moc_tf.indexing.methods import register_indexer
 from moc_tf.indexing.vector_statistics import VectorStatistics, gather_statistics
 
-# Arrays of at most so many bytes are copied to a tensor: its rows are gathered faster.
+# Arrays of at most so many bytes in float32 are copied to a tensor: its rows are
+# gathered faster.
 _HELD = 2**28
 # Steps that Keras runs in one go: what it does in between takes a tenth of a small one.
 _STEPS = 8
@@ -30,7 +31,14 @@ _STEPS = 8
 _FIXED: dict[str, tuple[tuple[str, Any, str], ...]] = {
     "vq": (("num_codebooks", 1, "Method 'vq' has one codebook; use 'moc' for more."),),
     "moc": (("quantizer", "parallel", "For residual levels use method 'rq_vae'."),),
-    "me": (("quantizer", "parallel", "Method 'me' has one codebook."),),
+    "me": (
+        ("quantizer", "parallel", "Method 'me' has one codebook."),
+        (
+            "diversity_weight",
+            0.0,
+            "Method 'me' has one codebook: nothing to tell apart.",
+        ),
+    ),
     "rq_vae": (
         ("quantizer", "residual", "For parallel codebooks use method 'moc'."),
         ("latent", "shared", "The levels of 'rq_vae' share one latent."),
@@ -92,13 +100,16 @@ class AutoencoderIndexer(Indexer):
 
         Args:
           vectors: float array [items, X], possibly memory-mapped, of which each epoch
-            has its own random order; or a `tf.data.Dataset` of such batches, gone
-            through once before training for its mean, scale and a sample; see
-            `moc_tf.data.pipeline.fixed` for how it is run.
+            has its own random order; or a `tf.data.Dataset` of such batches, which
+            are those of training, whatever `batch_size` says. It is gone through once
+            before for its mean, scale and a sample; see `moc_tf.data.pipeline.fixed`
+            for how it is run.
           verbose: Keras' verbosity: 0 silent, 1 a progress bar, 2 a line an epoch.
           callbacks: Keras callbacks; the logs hold every loss term, and the figures of
             `CodebookHealth`, which watches every fit. Without a strategy they see one
-            batch in eight, but for data sets that do not know their length.
+            batch in eight, but for data sets that do not know their length. One that
+            stops the training ends the fit. In the warm-up, the codebooks are then
+            still started, and stay where they start.
           checkpoint: folder of the state after each epoch, from which a fit that was
             broken off goes on; see `Indexer.fit`. A data set goes on from its first
             batch, which ends as an unbroken fit would if its passes are all alike.
@@ -110,8 +121,8 @@ class AutoencoderIndexer(Indexer):
           self.
 
         Raises:
-          ValueError: if the vectors are not finite, not [items, X], or fewer than
-            the codes of a codebook.
+          ValueError: if the vectors are neither array nor data set, not finite, not
+            [items, X], or fewer than the codes of a codebook.
           DivergedError: if a loss or a codebook becomes NaN or infinite.
           CodebookCollapseError: if codebooks use next to none of their codes.
         """
@@ -146,7 +157,9 @@ class AutoencoderIndexer(Indexer):
             writes=strategy is None or strategy.extended.should_checkpoint,
         )
         progress.restore()
-        self._train(model, vectors, statistics, progress, verbose, callbacks)
+        if not progress.finished:
+            self._train(model, vectors, statistics, progress, verbose, callbacks)
+            progress.finish()
         self._fit_summary = {
             "items": statistics.rows,
             "seconds": round(progress.elapsed(), 3),
@@ -195,19 +208,21 @@ class AutoencoderIndexer(Indexer):
         callbacks: Sequence[Any],
     ) -> None:
         """Goes from the epoch that `progress` has reached to the last."""
-        config = model.config
-        upkeep = CodebookUpkeep(statistics.sample, config.epochs, config.seed)
-        health = CodebookHealth(sample=statistics.sample)
+        config, sample = model.config, statistics.sample
         if isinstance(vectors, tf.data.Dataset):
             batches = fixed(vectors)
+            batch_size = statistics.rows / statistics.batches
         else:
             batches = _array_batches(vectors, config, progress.epochs_done)
+            batch_size = config.batch_size
+        upkeep = CodebookUpkeep(sample, config.epochs, config.seed, batch_size)
+        health = CodebookHealth(sample=sample)
         for warming, end in ((True, config.warmup_epochs), (False, config.epochs)):
             if progress.epochs_done >= end:
                 continue
             model.warming = warming
             if not warming and progress.epochs_done == config.warmup_epochs:
-                start_codebooks(model, statistics.sample, config.seed)
+                start_codebooks(model, sample, config.seed, batch_size)
             model.make_train_function(force=True)
             model.fit(
                 batches,
@@ -216,6 +231,10 @@ class AutoencoderIndexer(Indexer):
                 verbose=verbose,
                 callbacks=[health, upkeep, *callbacks, progress],
             )
+            if model.stop_training:
+                break
+        if model.warming:
+            start_codebooks(model, sample, config.seed, batch_size)
 
     def _use(self, model: CodeAutoencoder, input_dim: int) -> None:
         self.input_dim = input_dim
@@ -259,14 +278,19 @@ def _key(weight: tf.Variable) -> str:
     return weight.name.removesuffix(":0")
 
 
+def _as_float32(array: np.ndarray) -> np.ndarray:
+    # TensorFlow knows neither longdouble nor the other byte order.
+    return array.astype(np.float32, copy=False)
+
+
 def _array_batches(
     vectors: Any, config: AutoencoderConfig, first_pass: int
 ) -> tf.data.Dataset:
     """Batches of an array, gathered from where it is unless it is small."""
     array = np.asarray(vectors)
-    held = array.nbytes <= _HELD
+    held = 4 * array.size <= _HELD
     batches = make_batches(
-        {"rows": array if held else np.arange(len(array))},
+        {"rows": _as_float32(array) if held else np.arange(len(array))},
         config.batch_size,
         shuffle_seed=config.seed,
         first_pass=first_pass,
@@ -275,10 +299,11 @@ def _array_batches(
     def gather(columns: dict[str, tf.Tensor]) -> tf.Tensor:
         if held:
             return columns["rows"]
-        batch = tf.numpy_function(lambda rows: array[rows], [columns["rows"]], dtype)
+        batch = tf.numpy_function(
+            lambda rows: _as_float32(array[rows]), [columns["rows"]], tf.float32
+        )
         return tf.ensure_shape(batch, [None, array.shape[1]])
 
-    dtype = tf.as_dtype(array.dtype)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA

@@ -27,15 +27,16 @@ def index_items(
       NotFittedError: before `indexer.fit`.
       ValueError: if the vectors have another width than the fitted ones.
     """
+    codes, quality = indexer.encode_and_measure(items.vectors)
     return CodeTable(
         items.item_ids,
-        indexer.encode(items.vectors),
+        codes,
         indexer.codebook_size,
         tables_per_code=indexer.tables_per_code,
         manifest={
             **indexer.describe(),
             **(manifest or {}),
             "vectors_sha256": items.sha256(),
-            "quality": indexer.quality(items.vectors).to_json(),
+            "quality": quality.to_json(),
         },
     )

@@ -14,7 +14,9 @@ from moc_tf.indexing.residual_quantizer import ResidualQuantizer
 _ROWS_AT_ONCE = 8192
 
 
-def start_codebooks(model: CodeAutoencoder, sample: np.ndarray, seed: int) -> None:
+def start_codebooks(
+    model: CodeAutoencoder, sample: np.ndarray, seed: int, batch_size: float
+) -> None:
     """Sets each codebook where `config.codebook_start` says.
 
     "kmeans" takes the k-means centroids of the targets that `sample` gives the
@@ -26,6 +28,7 @@ def start_codebooks(model: CodeAutoencoder, sample: np.ndarray, seed: int) -> No
       sample: vectors [rows, X], at least K.
       seed: codebook n draws by seed + n, so that codebooks of a shared latent start
         apart.
+      batch_size: rows of an average batch.
     """
     config, quantizer = model.config, model.quantizer
     latents = sample_latents(model, sample)
@@ -45,7 +48,7 @@ def start_codebooks(model: CodeAutoencoder, sample: np.ndarray, seed: int) -> No
             codes = _codes(model, latents)[:, n]
             counts[n] = np.bincount(codes, minlength=config.codebook_size)
     if quantizer.counts is not None:
-        quantizer.counts.assign(counts * (config.batch_size / len(sample)))
+        quantizer.counts.assign(counts * (batch_size / len(sample)))
 
 
 def sample_latents(model: CodeAutoencoder, sample: np.ndarray) -> np.ndarray:
@@ -94,10 +97,13 @@ class CodebookUpkeep(keras.callbacks.Callback):
       epochs: of the training.
       seed: of the draws, which depend on the epoch too, so that a training that is
         resumed makes the same.
+      batch_size: rows of an average batch, of which "ema" counts a replaced code an
+        even share.
     """
 
-    def __init__(self, sample: np.ndarray, epochs: int, seed: int):
+    def __init__(self, sample: np.ndarray, epochs: int, seed: int, batch_size: float):
         super().__init__()
+        self._batch_size = batch_size
         self._sample = sample
         self._last_replacement = epochs - 3
         self._seed = seed
@@ -127,5 +133,5 @@ class CodebookUpkeep(keras.callbacks.Callback):
         quantizer.codebooks.assign(codebooks)
         if quantizer.counts is not None:
             counts = quantizer.counts.numpy()
-            counts[tuple(dead.T)] = self.model.config.batch_size / counts.shape[1]
+            counts[tuple(dead.T)] = self._batch_size / counts.shape[1]
             quantizer.counts.assign(counts)

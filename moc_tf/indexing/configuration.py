@@ -64,7 +64,7 @@ class AutoencoderConfig:
       diversity_weight: weight of the decorrelation of the heads
         (`diversity.cross_correlation`); 0 is the paper's method.
       epochs: passes over the vectors, the warm-up among them.
-      batch_size: vectors a step.
+      batch_size: vectors a step; a data set brings its own batches.
       learning_rate: of Adam.
       precision: "float32", or "mixed_bfloat16", which has the layers of encoder and
         decoder compute in bfloat16 while they are trained, in 0.6 to 0.7 of the time
@@ -72,7 +72,7 @@ class AutoencoderConfig:
         variables stay float32.
       encoding_precision: the same for `encode` and `decode`. In bfloat16 some items
         get other codes than in float32, and they may depend on the processor.
-      seed: of the initial weights, the order of the vectors and k-means.
+      seed: of the initial weights, the order of the vectors and k-means; below 2**63.
     """
 
     num_codebooks: int = 7
@@ -111,6 +111,7 @@ class AutoencoderConfig:
             batch_size=1,
             seed=0,
         )
+        require(self, "seed", self.seed < 2**63, "below 2**63")
         for name in ("commitment_cost", "diversity_weight"):
             require(
                 self,

@@ -103,7 +103,11 @@ class Indexer(abc.ABC):
           callbacks: Keras callbacks, of the methods that train in epochs.
           checkpoint: a folder in which these methods keep how far they are, after each
             epoch; a fit that finds an unfinished one of the same settings and vectors
-            goes on there, and ends as an unbroken one would. Other methods start anew.
+            goes on there, and ends as an unbroken one would. A finished one is taken
+            over, also where a callback ended it. One that is damaged, or of other
+            settings or vectors, is replaced, with a warning. Vectors are known by their
+            mean, scale and a sample, so a data set must give them in the same order in
+            the first pass of each fit. Other methods start anew.
             Of several workers the first writes and all read, so the folder must be one
             that every worker sees, such as on a network file system: a worker that
             found nothing would start anew while the others go on.
@@ -111,8 +115,8 @@ class Indexer(abc.ABC):
             batch; None for one device.
 
         Raises:
-          ValueError: if the vectors are not finite, not two-dimensional, or fewer
-            than the codes of a codebook.
+          ValueError: if the vectors are neither array nor data set, not finite, not
+            two-dimensional, or fewer than the codes of a codebook.
         """
 
     @abc.abstractmethod
@@ -144,7 +148,7 @@ class Indexer(abc.ABC):
 
         Raises:
           NotFittedError: before `fit`.
-          ValueError: if the vectors are not finite or have another width.
+          ValueError: if the vectors are not finite, have another width or never end.
         """
         # Codes wait in the smallest type, for a large catalogue's sake.
         kept = np.min_scalar_type(self.codebook_size - 1)
@@ -200,15 +204,28 @@ class Indexer(abc.ABC):
 
         Raises:
           NotFittedError: before `fit`.
-          ValueError: if the vectors are not finite, have another width, or are all
-            equal, which leaves the relative error of a method that decodes undefined.
+          ValueError: if there are no vectors, or they are not finite, have another
+            width or never end.
         """
+        return self._measure(vectors).result()
+
+    def encode_and_measure(self, vectors: Any) -> tuple[np.ndarray, CodeQuality]:
+        """What `encode` and `quality` return, in one pass over the vectors.
+
+        Raises:
+          NotFittedError: before `fit`.
+          ValueError: as `quality`.
+        """
+        measured = self._measure(vectors)
+        return measured.codes(), measured.result()
+
+    def _measure(self, vectors: Any) -> QualityAccumulator:
         width = self._require_fitted()
         accumulated = QualityAccumulator(self.codebook_size)
         for batch in vector_batches(vectors, width):
             codes = self._encode(batch)
             accumulated.add(batch, codes, self._decode(codes) if self.decodes else None)
-        return accumulated.result()
+        return accumulated
 
     def describe(self) -> dict[str, Any]:
         """What made the codes, for manifests: method, settings, seed, versions."""

@@ -49,7 +49,7 @@ def kmeans(
 
 
 def kmeans_clusters(points: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
-    """The k-means cluster of each point.
+    """The k-means cluster of each point, wherever their mean lies.
 
     Args:
       points: floats [points, D].
@@ -62,7 +62,9 @@ def kmeans_clusters(points: np.ndarray, num_clusters: int, seed: int) -> np.ndar
     Raises:
       ValueError: if there are fewer points than clusters.
     """
-    points = np.asarray(points, np.float32)
+    # A common offset would cost the distances digits.
+    centred = points - np.mean(points, axis=0, dtype=np.float64)
+    points = centred.astype(np.float32)
     centroids = tf.constant(kmeans(points, num_clusters, seed)[np.newaxis])
     batches = (points[i : i + _BATCH] for i in range(0, len(points), _BATCH))
     return np.concatenate(

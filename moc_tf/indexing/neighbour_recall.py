@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from moc_tf.indexing.uniform_sample import UniformSample
+
 _NEIGHBOURS = 10
 _QUERIES = 1_000
 _ITEMS = 50_000
@@ -31,7 +33,8 @@ class NeighbourRecall:
 class NeighbourSample:
     """A uniform sample of the items, on which neighbours are compared.
 
-    Memory does not grow beyond it, and how the items are batched is no matter.
+    While items are added, memory does not grow beyond it; `recall` takes twice as much
+    again, and some 250 MiB for distances. How the items are batched is no matter.
 
     Args:
       size: items of the sample; None takes 50,000, or fewer of vectors that are wider
@@ -40,45 +43,26 @@ class NeighbourSample:
 
     def __init__(self, size: int | None = None):
         self._size = size
-        self._random = np.random.default_rng(_SEED)
-        self._seen = 0
+        self._sample: UniformSample | None = None
 
     def add(self, vectors: np.ndarray, codes: np.ndarray) -> None:
         """Takes in the vectors [rows, X] and codes [rows, N] of a batch."""
-        if not self._seen:
-            self._reserve(vectors.shape[1], codes.shape[1], codes.dtype)
-        self._seen += len(vectors)
-        # The rows with the smallest random keys are a uniform sample of all so far.
-        keys = self._random.random(len(vectors))
-        places = len(self._keys)
-        merged = np.concatenate([self._keys, keys])
-        chosen = np.argpartition(merged, places - 1)[:places]
-        new = chosen[chosen >= places] - places
-        free = np.setdiff1d(np.arange(places), chosen)
-        self._keys[free] = keys[new]
-        self._vectors[free] = vectors[new]
-        self._codes[free] = codes[new]
-
-    def _reserve(self, width: int, num_codebooks: int, dtype: np.dtype) -> None:
-        places = self._size or min(_ITEMS, _SAMPLE_VALUES // width)
-        self._keys = np.full(places, np.inf)
-        # Memory that no row reaches is never touched.
-        self._vectors = np.empty([places, width], np.float32)
-        self._codes = np.empty([places, num_codebooks], dtype)
+        if self._sample is None:
+            size = self._size or min(_ITEMS, _SAMPLE_VALUES // vectors.shape[1])
+            self._sample = UniformSample(size, _SEED)
+        self._sample.add(vectors.astype(np.float32, copy=False), codes)
 
     def recall(self) -> NeighbourRecall:
         """Compares the neighbours of up to 1,000 items of the sample."""
-        items = min(self._seen, len(self._keys))
+        assert self._sample is not None
+        vectors, codes = self._sample.by_key()
+        items = len(vectors)
         if items == 1:
             return NeighbourRecall(None, None, items)
-        # In the order of their keys, so that any first of them are a sample again.
-        taken = np.argsort(self._keys)[:items]
         queries = np.arange(min(items, _QUERIES))
         neighbours = min(_NEIGHBOURS, items - 1)
         return NeighbourRecall(
-            neighbour_recall(
-                self._vectors[taken], self._codes[taken], queries, neighbours
-            ),
+            neighbour_recall(vectors, codes, queries, neighbours),
             neighbours / (items - 1),
             items,
         )
@@ -109,7 +93,7 @@ def neighbour_recall(
 
     # Neither a common offset nor the unit may cost digits of the distances.
     points = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    points /= np.abs(points).max() or 1
+    points /= max(points.max(), -points.min()) or 1
     block = max(1, _BLOCK_VALUES // len(points))
     found = 0.0
     for start in range(0, len(queries), block):

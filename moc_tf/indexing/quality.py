@@ -7,6 +7,7 @@ import numpy as np
 
 from moc_tf.code_statistics import CodeStatistics, measure_codes
 from moc_tf.indexing.neighbour_recall import NeighbourSample
+from moc_tf.indexing.vector_moments import VectorMoments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +17,7 @@ class CodeQuality(CodeStatistics):
     Attributes:
       relative_error: sum ||x - decode(encode(x))||² / sum ||x - mean(x)||²; 0 is
         perfect, 1 is no better than the mean vector. None where codes cannot be
-        decoded.
+        decoded, and where all vectors are equal in float32, as a single one is.
       neighbour_recall: share of an item's 10 nearest neighbours in vector space that
         are among the 10 items which share most codes with it, on a sample; see
         `neighbour_recall.neighbour_recall`. None for a single item.
@@ -63,8 +64,7 @@ class QualityAccumulator:
         self._neighbours = NeighbourSample()
         self._decoded = True
         self._squared_error = 0.0
-        self._squares = 0.0
-        self._sum: Any = 0.0
+        self._moments = VectorMoments()
 
     def add(
         self, vectors: np.ndarray, codes: np.ndarray, decoded: np.ndarray | None
@@ -83,37 +83,40 @@ class QualityAccumulator:
         if decoded is None:
             self._decoded = False
             return
-        vectors = vectors.astype(np.float64)
-        self._squared_error += float(np.sum(np.square(vectors - decoded)))
-        self._squares += float(np.sum(np.square(vectors)))
-        self._sum = self._sum + vectors.sum(axis=0)
+        errors = vectors.astype(np.float64) - decoded
+        self._squared_error += float(np.sum(np.square(errors)))
+        self._moments.add(vectors.astype(np.float32))
+
+    def codes(self) -> np.ndarray:
+        """All codes that were added, int32 [items, N].
+
+        Raises:
+          ValueError: if nothing was added.
+        """
+        return np.concatenate(self._checked(), dtype=np.int32)
 
     def result(self) -> CodeQuality:
         """The figures of everything added.
 
         Raises:
-          ValueError: if nothing was added, or codes were decoded and all vectors are
-            equal, so that there is no mean vector to be better than.
+          ValueError: if nothing was added.
         """
-        if not self._codes:
-            raise ValueError("Quality needs at least one vector. Received: none.")
-        codes = np.concatenate(self._codes)
-        error = self._relative_error(len(codes)) if self._decoded else None
+        codes = np.concatenate(self._checked())
         neighbours = self._neighbours.recall()
         return CodeQuality(
             **vars(measure_codes(codes, self._size)),
-            relative_error=error,
+            relative_error=self._relative_error(),
             neighbour_recall=neighbours.recall,
             chance_recall=neighbours.chance,
             neighbour_items=neighbours.items,
         )
 
-    def _relative_error(self, items: int) -> float:
-        variance = self._squares - float(np.sum(self._sum**2)) / items
-        # Equal vectors leave nothing here but rounding.
-        if variance <= 1e-12 * self._squares:
-            raise ValueError(
-                "The relative error compares with the spread of the vectors, and "
-                f"these are equal. Received: {items} of them."
-            )
-        return self._squared_error / variance
+    def _checked(self) -> list[np.ndarray]:
+        if not self._codes:
+            raise ValueError("Quality needs at least one vector. Received: none.")
+        return self._codes
+
+    def _relative_error(self) -> float | None:
+        if not self._decoded or not self._moments.squares:
+            return None
+        return self._squared_error / self._moments.squares

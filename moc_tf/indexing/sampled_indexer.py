@@ -118,7 +118,9 @@ class SampledIndexer(Indexer):
             at_least=config.codebook_size,
         )
         mean, scale = statistics.mean, np.float32(statistics.scale)
-        sample = np.ascontiguousarray((statistics.sample - mean) / scale)
+        sample = statistics.sample  # large, and of no other use
+        sample -= mean
+        sample /= scale
         learned = self._learn(sample, verbose)
         self._set_arrays(
             {"mean": mean, "scale": np.array(scale), **learned}, statistics.width

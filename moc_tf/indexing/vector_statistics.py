@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from moc_tf.indexing.vector_batches import vector_batches
+from moc_tf.indexing.uniform_sample import UniformSample
+from moc_tf.indexing.vector_batches import is_array, vector_batches
+from moc_tf.indexing.vector_moments import VectorMoments
 
 
 class VectorStatistics:
@@ -17,49 +19,47 @@ class VectorStatistics:
       seed: of the sample.
 
     Attributes:
-      rows: vectors so far.
+      batches: batches so far.
       width: X.
-      sample: float32 [min(rows, sample_size), X], in the order of the vectors.
     """
 
     def __init__(self, sample_size: int, seed: int):
-        self._size = sample_size
-        self._random = np.random.default_rng(seed)
-        self._keys = np.zeros(0)
-        self._mean: Any = 0.0
-        self._squares = 0.0  # of the distances to the mean
-        self.rows = 0
+        self._sample = UniformSample(sample_size, seed)
+        self._moments = VectorMoments()
+        self.batches = 0
         self.width = 0
-        self.sample = np.zeros((0, 0), np.float32)
 
     def add(self, batch: np.ndarray) -> None:
         """Takes in a batch [rows, X]."""
-        if not self.rows:
-            self.width = batch.shape[1]
-            self.sample = np.zeros((0, self.width), np.float32)
         batch = batch.astype(np.float32)
-        mean = batch.mean(axis=0, dtype=np.float64)
-        shift = mean - self._mean
-        share = len(batch) / (self.rows + len(batch))
-        self._squares += float(np.sum(np.square(batch - mean)))
-        self._squares += float(np.sum(np.square(shift))) * self.rows * share
-        self._mean = self._mean + share * shift
-        self.rows += len(batch)
-        # The rows with the smallest random keys are a uniform sample of all so far.
-        keys = np.concatenate([self._keys, self._random.random(len(batch))])
-        kept = np.sort(np.argsort(keys, kind="stable")[: self._size])
-        self._keys = keys[kept]
-        self.sample = np.concatenate([self.sample, batch])[kept]
+        self.width = batch.shape[1]
+        self.batches += 1
+        self._moments.add(batch)
+        self._sample.add(batch)
+
+    @property
+    def rows(self) -> int:
+        """Vectors so far."""
+        return self._moments.rows
+
+    @property
+    def sample(self) -> np.ndarray:
+        """float32 [min(rows, sample_size), X], in the order of the vectors.
+
+        It is no copy: a further batch changes it.
+        """
+        (vectors,) = self._sample.by_row()
+        return vectors
 
     @property
     def mean(self) -> np.ndarray:
         """Mean vector, float32 [X]."""
-        return self._mean.astype(np.float32)
+        return self._moments.mean.astype(np.float32)
 
     @property
     def scale(self) -> float:
         """Root mean square of the centred vectors; 1 where all are equal."""
-        root = float(np.sqrt(self._squares / (self.rows * self.width)))
+        root = float(np.sqrt(self._moments.squares / (self.rows * self.width)))
         return root if root > 1e-12 else 1.0
 
     def sha256(self) -> str:
@@ -83,16 +83,16 @@ def gather_statistics(
       at_least: codes in a codebook, which need as many items.
 
     Raises:
-      ValueError: if the vectors are not finite, not [items, X], too few, or a data set
-        that never ends.
+      ValueError: if the vectors are neither array nor data set, not finite, not
+        [items, X], too few, or a data set that never ends.
     """
-    if isinstance(vectors, tf.data.Dataset):
-        if vectors.cardinality() == tf.data.INFINITE_CARDINALITY:
-            raise ValueError(
-                "The data set of vectors must end, an epoch is one pass through "
-                "it. Received: an infinite one. Leave out its repeat()."
-            )
-        vectors = vectors.as_numpy_iterator()
+    # Of an iterator nothing would be left for the training.
+    if not (is_array(vectors) or isinstance(vectors, tf.data.Dataset)):
+        raise ValueError(
+            "The vectors to fit on must be an array [items, X] or a tf.data.Dataset "
+            f"of such batches. Received: {type(vectors).__name__}. Concatenate its "
+            "batches to an array, or wrap it by tf.data.Dataset.from_generator."
+        )
     statistics = VectorStatistics(sample_size, seed)
     for batch in vector_batches(vectors):
         statistics.add(batch)

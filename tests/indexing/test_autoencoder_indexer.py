@@ -6,9 +6,18 @@ import pytest
 import tensorflow as tf
 
 from moc_tf._artefact import read_artefact
-from moc_tf.indexing import NotFittedError, make_indexer
+from moc_tf._keras import keras
+from moc_tf.indexing import NotFittedError, load_indexer, make_indexer
 from moc_tf.indexing.autoencoder import CodeAutoencoder
 
+OPTIONS = {
+    "num_codebooks": 3,
+    "codebook_size": 8,
+    "codebook_dim": 4,
+    "hidden_units": (32,),
+    "epochs": 1,
+    "batch_size": 64,
+}
 TERMS = {"loss", "reconstruction", "codebook", "commitment"}
 TERMS |= {"usage", "perplexity", "dead_codes", "largest_code_norm"}
 
@@ -229,3 +238,70 @@ def test_the_fit_of_another_indexer_is_not_adopted(fit, vectors):
         make_indexer("vq", **{**options, "seed": 7}).adopt(vq)
     with pytest.raises(NotFittedError):
         make_indexer("vq", **options).adopt(make_indexer("vq", **options))
+
+
+@pytest.mark.parametrize("held", [0, 2**28])
+@pytest.mark.parametrize("dtype", [">f4", np.longdouble])
+def test_vectors_may_have_any_float_type_of_numpys(
+    fit, short, vectors, tmp_path, monkeypatch, held, dtype
+):
+    monkeypatch.setattr("moc_tf.indexing.autoencoder_indexer._HELD", held)
+    other = fit(vectors.astype(dtype), epochs=3)
+    assert other.logs == short.logs
+    assert_equal_arrays(
+        saved_arrays(other.indexer, tmp_path / "other"),
+        saved_arrays(short.indexer, tmp_path / "short"),
+    )
+    np.testing.assert_array_equal(
+        other.indexer.encode(vectors.astype(dtype)), short.indexer.encode(vectors)
+    )
+
+
+def test_moving_averages_count_the_batches_that_a_data_set_brings(fit, vectors):
+    class Counts(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.first = self.model.quantizer.counts.numpy()
+
+    options = {**OPTIONS, "codebook_update": "ema", "batch_size": 256}
+    for given, rows in (
+        (tf.data.Dataset.from_tensor_slices(vectors).batch(20), 20),
+        (vectors, 256),
+    ):
+        watch = Counts()
+        make_indexer("moc", **options).fit(given, callbacks=[watch])
+        np.testing.assert_allclose(watch.first.sum(axis=1), rows, rtol=1e-5)
+
+
+def test_a_name_scope_does_not_change_the_names_of_arrays(short, vectors, tmp_path):
+    with tf.name_scope("outer"), tf.name_scope("inner"):
+        scoped = make_indexer("moc", **OPTIONS).fit(vectors)
+        scoped.save(tmp_path / "scoped")
+    twin = make_indexer("moc", **OPTIONS).fit(vectors)
+    assert_equal_arrays(
+        saved_arrays(scoped, tmp_path / "scoped"), saved_arrays(twin, tmp_path / "twin")
+    )
+    loaded = load_indexer(tmp_path / "scoped")
+    np.testing.assert_array_equal(loaded.encode(vectors), twin.encode(vectors))
+    with tf.name_scope("outer"):
+        loaded = load_indexer(tmp_path / "twin")
+    np.testing.assert_array_equal(loaded.encode(vectors), twin.encode(vectors))
+
+
+def test_the_largest_seed_can_be_fitted(vectors):
+    options = {**OPTIONS, "codebook_update": "ema"}
+    indexer = make_indexer("moc", **{**options, "seed": 2**63 - 1}).fit(vectors)
+    assert indexer.encode(vectors).shape == (300, 3)
+    with pytest.raises(ValueError, match=r"^seed must be below 2\*\*63\. Received: 9"):
+        make_indexer("moc", seed=2**63)
+
+
+def test_under_a_global_policy_of_float64_the_codes_are_the_same(vectors):
+    expected = make_indexer("moc", **OPTIONS).fit(vectors)
+    keras.mixed_precision.set_global_policy("float64")
+    try:
+        indexer = make_indexer("moc", **OPTIONS).fit(vectors)
+        codes, decoded = indexer.encode(vectors), indexer.decode([[0, 1, 2]])
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    np.testing.assert_array_equal(codes, expected.encode(vectors))
+    np.testing.assert_array_equal(decoded, expected.decode([[0, 1, 2]]))

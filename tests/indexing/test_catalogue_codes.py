@@ -33,3 +33,22 @@ def test_the_table_holds_codes_quality_and_provenance(items):
 def test_an_unfitted_indexer_is_refused(items):
     with pytest.raises(NotFittedError, match="fit"):
         index_items(make_indexer("vq", **OPTIONS), items)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_new_items_may_come_one_by_one_or_be_equal(items, number):
+    indexer = make_indexer("pq", num_codebooks=2, codebook_size=4).fit(items.vectors)
+    new = ItemVectors([f"new-{i}" for i in range(number)], items.vectors[[5] * number])
+    table = index_items(indexer, new)
+    np.testing.assert_array_equal(table.codes, indexer.encode(new.vectors))
+    assert table.manifest["quality"]["relative_error"] is None
+
+
+def test_items_are_encoded_once(items, monkeypatch):
+    indexer = make_indexer("pq", num_codebooks=2, codebook_size=4).fit(items.vectors)
+    encode, rows = indexer._encode, []
+    monkeypatch.setattr(
+        indexer, "_encode", lambda batch: rows.append(len(batch)) or encode(batch)
+    )
+    index_items(indexer, items)
+    assert sum(rows) == 40

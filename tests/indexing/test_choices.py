@@ -121,7 +121,7 @@ def test_a_further_level_never_leaves_more_error(start):
         quantizer="residual", latent="shared", num_codebooks=6, codebook_start=start
     )
     sample = random_rows(200)
-    start_codebooks(model, sample, seed=0)
+    start_codebooks(model, sample, seed=0, batch_size=256)
     if start == "sample":
         # A sample has no code for "as it is"; with one, no level can make it worse.
         books = model.quantizer.codebooks.numpy()
@@ -178,7 +178,7 @@ def test_dead_codes_are_replaced_or_kept():
 def test_codebooks_start_at_centroids_or_at_a_sample(start, distance):
     model = autoencoder(codebook_start=start, distance=distance, hidden_units=(16,))
     sample = random_rows(100)
-    start_codebooks(model, sample, seed=5)
+    start_codebooks(model, sample, seed=5, batch_size=256)
     latents = sample_latents(model, sample)
     if distance == "cosine":
         latents /= np.linalg.norm(latents, axis=-1, keepdims=True)
@@ -198,7 +198,7 @@ def test_codebooks_start_at_centroids_or_at_a_sample(start, distance):
 def test_residual_levels_start_in_what_is_left():
     model = autoencoder(quantizer="residual", latent="shared")
     sample = random_rows(100)
-    start_codebooks(model, sample, seed=5)
+    start_codebooks(model, sample, seed=5, batch_size=256)
     left = sample_latents(model, sample)[:, 0]
     for n, codes in enumerate(model.quantizer.codebooks.numpy()):
         np.testing.assert_allclose(codes, kmeans(left, K, 5 + n), atol=1e-5)
@@ -303,10 +303,10 @@ def test_moving_averages_leave_the_codebooks_out_of_the_optimizer():
     names = {w.name for w in gradient.trainable_weights}
     assert names - {w.name for w in ema.trainable_weights} == {"quantizer/codebooks:0"}
     rows = random_rows(40)
-    start_codebooks(ema, rows, seed=0)
+    start_codebooks(ema, rows, seed=0, batch_size=30)
     # As many as an average batch gives each code.
     codes = ema.encode(rows).numpy()
-    share = ema.config.batch_size / len(rows)
+    share = 30 / len(rows)
     for n in range(N):
         counts = np.bincount(codes[:, n], minlength=K) * share
         np.testing.assert_allclose(ema.quantizer.counts[n], counts, rtol=1e-6)
@@ -328,7 +328,7 @@ def test_the_first_step_leaves_codes_in_use_and_in_the_data(batch, update, resid
         codebook_size=32, batch_size=batch, codebook_update=update, **kind
     )
     rows = random_rows(200)
-    start_codebooks(model, rows, seed=0)
+    start_codebooks(model, rows, seed=0, batch_size=batch)
     before = used(model, rows)
     assert min(before) == 32
     latents = tf.constant(sample_latents(model, rows))

@@ -12,10 +12,8 @@ from moc_tf.indexing.kmeans import kmeans
 N, K, D, EPOCHS = 3, 8, 4, 5
 
 
-def autoencoder(latent="projected"):
-    config = AutoencoderConfig(
-        N, K, D, hidden_units=(16,), latent=latent, epochs=EPOCHS
-    )
+def autoencoder(**options):
+    config = AutoencoderConfig(N, K, D, hidden_units=(16,), epochs=EPOCHS, **options)
     return CodeAutoencoder(config, 6)
 
 
@@ -30,9 +28,9 @@ def end_epoch(epoch, dead, seed=0):
       The codebooks before and after, the sample's latents, and the logs.
     """
     model, sample = autoencoder(), random_sample()
-    start_codebooks(model, sample, seed=0)
+    start_codebooks(model, sample, seed=0, batch_size=64)
     before = model.quantizer.codebooks.numpy()
-    upkeep = CodebookUpkeep(sample, EPOCHS, seed)
+    upkeep = CodebookUpkeep(sample, EPOCHS, seed, batch_size=64)
     upkeep.set_model(model)
     model.usage.assign(np.full([N, K], 99))  # of an epoch before
     upkeep.on_epoch_begin(epoch)
@@ -48,8 +46,8 @@ def end_epoch(epoch, dead, seed=0):
 
 @pytest.mark.parametrize("latent", ["projected", "shared"])
 def test_codebooks_start_at_the_centroids_of_their_own_latents(latent):
-    model, sample = autoencoder(latent), random_sample()
-    start_codebooks(model, sample, seed=11)
+    model, sample = autoencoder(latent=latent), random_sample()
+    start_codebooks(model, sample, seed=11, batch_size=64)
     latents = model.latents(model.normalise(sample)).numpy()
     codebooks = model.quantizer.codebooks.numpy()
     for n in range(N):
@@ -57,15 +55,15 @@ def test_codebooks_start_at_the_centroids_of_their_own_latents(latent):
 
 
 def test_codebooks_of_a_shared_latent_start_apart():
-    model = autoencoder("shared")
-    start_codebooks(model, random_sample(), seed=0)
+    model = autoencoder(latent="shared")
+    start_codebooks(model, random_sample(), seed=0, batch_size=64)
     codebooks = {codes.tobytes() for codes in model.quantizer.codebooks.numpy()}
     assert len(codebooks) == N
 
 
 def test_every_code_is_used_at_the_start():
     model, sample = autoencoder(), random_sample()
-    start_codebooks(model, sample, seed=0)
+    start_codebooks(model, sample, seed=0, batch_size=64)
     for column in model.encode(sample).numpy().T:
         counts = np.bincount(column, minlength=K)
         assert (counts > 0).all()
@@ -99,3 +97,13 @@ def test_where_a_dead_code_goes_depends_on_the_seed_alone():
 def test_the_last_two_epochs_replace_nothing(epoch):
     before, after, _, _ = end_epoch(epoch, [(1, 2)])
     assert (before != after).any() == (epoch < EPOCHS - 2)
+
+
+def test_moving_averages_count_a_replaced_code_an_even_share_of_a_batch():
+    model, sample = autoencoder(codebook_update="ema"), random_sample()
+    start_codebooks(model, sample, seed=0, batch_size=20)
+    np.testing.assert_allclose(model.quantizer.counts.numpy().sum(axis=1), 20)
+    upkeep = CodebookUpkeep(sample, EPOCHS, seed=0, batch_size=20)
+    upkeep.set_model(model)
+    upkeep.on_epoch_end(0)  # in which no code was chosen
+    np.testing.assert_allclose(model.quantizer.counts, 20 / K)

@@ -126,6 +126,7 @@ def test_residual_levels_add_up_in_one_latent_space(option):
         ("vq", {"num_codebooks": 2}, "use 'moc' for more"),
         ("moc", {"quantizer": "residual"}, "use method 'rq_vae'"),
         ("me", {"quantizer": "residual"}, "has one codebook"),
+        ("me", {"diversity_weight": 0.1}, "one codebook: nothing to tell"),
         ("rq_vae", {"quantizer": "parallel"}, "use method 'moc'"),
         ("rq_vae", {"latent": "projected"}, "share one latent"),
     ],

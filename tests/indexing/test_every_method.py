@@ -242,3 +242,8 @@ def test_codebooks_of_cosine_have_unit_length(vectors):
     indexer = make("vq", distance="cosine", epochs=1).fit(vectors)
     norms = np.linalg.norm(indexer.codebooks, axis=-1)
     np.testing.assert_allclose(norms, 1, atol=1e-5)
+
+
+def test_an_iterator_cannot_be_fitted(method, vectors):
+    with pytest.raises(ValueError, match=r"array .* or a tf.data.*Received: list_iter"):
+        make(method).fit(iter([vectors]))

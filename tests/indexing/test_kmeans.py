@@ -78,3 +78,16 @@ def test_clusters_are_those_of_the_nearest_centroid(monkeypatch):
     np.testing.assert_array_equal(kmeans_clusters(points, 5, seed=3), found)
     with pytest.raises(ValueError, match="40 points for 41 centroids"):
         kmeans_clusters(points, 41, seed=3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clusters_do_not_depend_on_what_all_points_have_in_common(dtype):
+    random = np.random.default_rng(0)
+    points = random.normal(size=(5, 8))[np.arange(200) % 5]
+    points = points + 0.05 * random.normal(size=(200, 8))
+    # On a grid that float32 keeps at the offset.
+    points = (np.round(points * 64) / 64).astype(dtype)
+    np.testing.assert_array_equal(
+        kmeans_clusters(points + dtype(2**17), 5, seed=0),
+        kmeans_clusters(points, 5, seed=0),
+    )

@@ -183,8 +183,9 @@ def test_every_item_is_as_likely_to_be_sampled(monkeypatch):
     for seed in range(300):
         monkeypatch.setattr(module, "_SEED", seed)
         sample = sampled(rows, rows.astype(int), [5, 20], size=10)
-        assert sample._vectors.shape == (10, 1)
-        drawn.append(sample._vectors[:, 0])
+        vectors, _ = sample._sample.by_key()
+        assert vectors.shape == (10, 1)
+        drawn.append(vectors[:, 0])
     counts = np.bincount(np.concatenate(drawn).astype(int), minlength=40)
     # Binomial(300, 1/4): mean 75, standard deviation 7.5.
     assert counts.min() > 42

@@ -51,6 +51,19 @@ def test_latents_are_no_multiples_of_what_bfloat16_can_tell_apart():
     assert (rounded.numpy() != latents.numpy()).mean() > 0.9
 
 
+def test_biases_learn_from_every_row_of_a_large_batch():
+    # In bfloat16, a running sum of ones stays at 256.
+    gradients = []
+    for model in twins():
+        biases = [layer.bias for layer in model._decoder]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model.reconstruct(tf.ones([4096, 1, 4])))
+        gradients.append(np.concatenate(tape.gradient(loss, biases)))
+    whole, half = gradients
+    assert np.abs(whole).max() > 1000
+    np.testing.assert_allclose(half, whole, atol=0.02 * np.abs(whole).max())
+
+
 @pytest.fixture(scope="module")
 def half_trained(fit, vectors):
     return fit(vectors, precision=HALF)

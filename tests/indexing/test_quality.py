@@ -137,6 +137,18 @@ def test_nothing_has_no_quality():
 def test_equal_vectors_have_no_relative_error(rows):
     accumulator = QualityAccumulator(4)
     vectors = np.full([rows, 3], 1 / 3, np.float32)
-    accumulator.add(vectors, np.zeros([rows, 1], np.int32), vectors + 0.1)
-    with pytest.raises(ValueError, match=rf"are equal. Received: {rows}"):
-        accumulator.result()
+    for _ in range(3):
+        accumulator.add(vectors, np.zeros([rows, 1], np.int32), vectors + 0.1)
+    assert accumulator.result().relative_error is None
+
+
+def test_a_large_part_in_common_leaves_the_relative_error_as_it_is():
+    accumulator = QualityAccumulator(4)
+    for rows in ([0], [1, 2, 3]):
+        common = np.full([len(rows), 1], 1e8, np.float32)
+        accumulator.add(
+            np.hstack([VECTORS[rows], common]),
+            CODES[rows],
+            np.hstack([DECODED[rows], common]),
+        )
+    assert accumulator.result().relative_error == pytest.approx(3 / 8)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,23 @@ def test_half_precision_vectors_become_single():
     assert statistics.sample.dtype == np.float32
     np.testing.assert_array_equal(statistics.sample, same.sample)
     assert statistics.scale == same.scale
+
+
+@pytest.mark.parametrize("sizes", [[], [50], [1, 2, 60], [7, 30, 5, 5, 5, 5]])
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_sample_is_the_rows_of_the_smallest_keys_in_their_order(sizes, seed):
+    vectors = random_vectors()
+    keys = np.random.default_rng(seed).random(len(vectors))
+    kept = np.sort(np.argsort(keys, kind="stable")[:20])
+    sample = gather(vectors, sizes, sample_size=20, seed=seed).sample
+    assert sample.tobytes() == vectors[kept].tobytes()
+
+
+def test_a_batch_takes_no_memory_for_the_sample():
+    vectors = np.random.default_rng(0).random((20_000, 64), np.float32)  # 5 MB
+    statistics = gather(vectors, [10_000], sample_size=20_000)
+    tracemalloc.start()
+    statistics.add(vectors[:256])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000
