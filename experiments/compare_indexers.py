@@ -14,7 +14,9 @@ their 95 % intervals and, in the picture, ranges.
 
 Writes <workdir>/results.jsonl, a row as soon as it is there, table.md, and, of several
 numbers of codes, scaling.png: error, neighbour recall and redundancy against N. Started
-again, it does only what is left.
+again, it does only what is left; what was measured with other versions of packages, or
+other defaults of a method, is measured anew and replaced. `--workdir` is not that of
+`train_ranker`, whose results.jsonl has rows of another kind.
 """
 
 from absl import app, flags
@@ -41,19 +43,22 @@ def main(_: list[str]) -> None:
     import pathlib
 
     from experiments import indexer_figures
+    from experiments.usage_errors import usage_errors
     from moc_tf.data import load_item_vectors
     from moc_tf.evaluation import plot_code_scaling
 
-    cells = indexer_figures.cells(
-        _METHODS.value,
-        [int(count) for count in _NUM_CODES.value],
-        codebook_size=_CODEBOOK_SIZE.value,
-        seeds=range(_SEEDS.value),
-    )
     folder = pathlib.Path(_WORKDIR.value)
-    items = load_item_vectors(_VECTORS.value)
+    with usage_errors():
+        cells = indexer_figures.cells(
+            _METHODS.value,
+            [int(count) for count in _NUM_CODES.value],
+            codebook_size=_CODEBOOK_SIZE.value,
+            seeds=range(_SEEDS.value),
+        )
+        items = load_item_vectors(_VECTORS.value)
+        measured = indexer_figures.run(cells, items, folder / "results.jsonl")
     rows = []
-    for row in indexer_figures.run(cells, items, folder / "results.jsonl"):
+    for row in measured:
         rows.append(row)
         print(f"[{len(rows):>2}/{len(cells)}] {indexer_figures.line(row)}", flush=True)
     table = indexer_figures.table(rows)

@@ -25,13 +25,12 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of the samples.")
 
 def main(_: list[str]) -> None:
     """Prints AUCs and their difference, of all rows and of those of new items."""
+    from experiments.usage_errors import usage_errors
     from moc_tf.evaluation import auc, bootstrap_auc_difference
     from moc_tf.training import Predictions
 
-    try:
+    with usage_errors():
         one, other = Predictions.load(_ONE.value), Predictions.load(_OTHER.value)
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
     if (one.data_sha256, one.split) != (other.data_sha256, other.split):
         raise app.UsageError(
             "Both runs must be measured on the same rows. Received: the "

@@ -1,7 +1,8 @@
 """Runs a comparison before a person's eyes: progress, table, picture."""
 
-import json
 import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from experiments.reporting.code_grid import make_code_grid
 from experiments.reporting.code_section import code_tables
@@ -33,10 +34,12 @@ def run_and_report(
       title: printed above the table.
       num_workers: processes that share the methods.
     """
+    results: Sequence[Mapping[str, Any]] = []
     for progress in comparison.run(num_workers):
         print(_line(progress), flush=True)
+        results = progress.results
     folder = pathlib.Path(workdir)
-    summaries = write_table(folder, title)
+    summaries = write_table(results, folder, title)
     drawn = [s for s in summaries if "shuffled" not in s.group["variant"]]
     if len({s.group["num_codes"] for s in drawn if s.group["method"] == "moc"}) > 1:
         plot_auc_by_codes(drawn, folder / "auc_by_codes.png")
@@ -46,10 +49,14 @@ def run_and_report(
     )
 
 
-def write_table(folder: pathlib.Path, title: str) -> list[Summary]:
-    """Prints the table of results.jsonl in `folder` and writes table.md beside it."""
-    lines = (folder / "results.jsonl").read_text().splitlines()
-    summaries = summarise(map(json.loads, lines))
+def write_table(
+    results: Iterable[Mapping[str, Any]], folder: pathlib.Path, title: str
+) -> list[Summary]:
+    """Prints the table of `results` and writes table.md in `folder`.
+
+    By now results.jsonl there may be of another process.
+    """
+    summaries = summarise(results)
     print(f"\n{title}\n\n{results_table(summaries)}\n")
     print(_LEGEND)
     table = results_table(summaries, style="markdown")

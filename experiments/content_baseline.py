@@ -25,24 +25,24 @@ def main(_: list[str]) -> None:
     import json
     import pathlib
 
-    from experiments.datasets import load_dataset
+    from experiments.datasets import Loader
     from experiments.suite_choice import data_named
     from experiments.suites import DATA
+    from experiments.usage_errors import usage_errors
     from moc_tf.evaluation import content_scores, format_table
     from moc_tf.training import evaluate_part
     from moc_tf.training.run_directory import write_text
 
-    try:
+    load = Loader(_DATA_DIR.value)
+    with usage_errors():
         pairs = data_named(_DATASETS.value) or list(DATA)
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
     rows = []
     for name, protocol in pairs:
-        dataset = load_dataset(name, protocol, _DATA_DIR.value)
-        data = dataset.ranking
+        with usage_errors():
+            data, vectors = load(name, protocol)
         clicks = data.train.labels > 0
         scores = content_scores(
-            dataset.vectors.aligned_to(data.item_ids),
+            vectors.aligned_to(data.item_ids),
             data.train.user_rows[clicks],
             data.train.item_rows[clicks],
             data.test.user_rows,

@@ -62,7 +62,11 @@ def main(arguments: list[str]) -> None:
 def _own_flags(arguments: list[str]) -> list[str]:
     """Parses the flags defined here; returns the others, for Beam."""
     flags.FLAGS.set_gnu_getopt()  # own flags may come after those of Beam
-    return flags.FLAGS(arguments, known_only=True)
+    try:
+        return flags.FLAGS(arguments, known_only=True)
+    except flags.Error as error:  # which absl tells of where it parses itself
+        app.usage(shorthelp=True, detailed_error=error)
+        raise SystemExit(1) from error
 
 
 if __name__ == "__main__":

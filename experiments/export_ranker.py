@@ -38,9 +38,11 @@ def main(_: list[str]) -> None:
     """Exports and prints what was written, with a request to try."""
     import json
 
-    from moc_tf.training.export import export_run
+    from experiments.usage_errors import usage_errors
+    from moc_tf.training.export import ExportError, export_run
 
-    written = export_run(_RUN.value, _OUT.value, _VECTORS.value)
+    with usage_errors(ExportError):
+        written = export_run(_RUN.value, _OUT.value, _VECTORS.value)
     print(f"Wrote {written.path}: {written.about}.")
     for name, inputs in written.signatures.items():
         columns = ", ".join(

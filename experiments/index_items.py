@@ -55,11 +55,11 @@ def main(_: list[str]) -> None:
     import pathlib
 
     from experiments.code_card import code_card
+    from experiments.usage_errors import usage_errors
     from moc_tf.data import load_item_vectors
     from moc_tf.indexing import index_items, make_indexer
     from moc_tf.training.run_directory import EpochLogger
 
-    item_vectors = load_item_vectors(_VECTORS.value)
     options = {
         "num_codebooks": 1 if _METHOD.value == "vq" else _NUM_CODES.value,
         "codebook_size": _CODEBOOK_SIZE.value,
@@ -68,7 +68,9 @@ def main(_: list[str]) -> None:
     }
     if _EPOCHS.value is not None:
         options["epochs"] = _EPOCHS.value
-    indexer = make_indexer(_METHOD.value, **options)
+    with usage_errors():
+        indexer = make_indexer(_METHOD.value, **options)
+        item_vectors = load_item_vectors(_VECTORS.value)
     items, width = item_vectors.vectors.shape
     print(f"Fitting {indexer} on {items:,} vectors of {width} dimensions.", flush=True)
     out = pathlib.Path(_OUT.value)

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.reporting.entries import MISSING, mean_text
+from experiments.reporting.rows import read_rows
 from experiments.settings import INDEXERS
 from moc_tf.data import ItemVectors
 from moc_tf.evaluation import mean_interval
 from moc_tf.indexing import make_indexer
+from moc_tf.training.environment import package_versions
 from moc_tf.training.run_directory import json_ready, write_text
 
 _COLUMNS = {
@@ -46,8 +48,11 @@ def cells(
     """The cells of a table, in its order; "vq" has one code whatever `num_codes`.
 
     Raises:
-      ValueError: if a name or an option is not known.
+      ValueError: if a name or an option is not known, or a name or number is repeated.
     """
+    for what, values in (("methods", names), ("num_codes", num_codes)):
+        if len(set(values)) < len(values):
+            raise ValueError(f"{what} must be all different. Received: {list(values)}.")
     found = []
     for name in names:
         method, options = INDEXERS.get(name, (name, {}))
@@ -68,30 +73,63 @@ def cells(
 
 def run(
     wanted: Sequence[Cell], items: ItemVectors, path: pathlib.Path
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Mapping[str, Any]]:
     """Rows of `wanted`, in order; those that `path` holds are read, others appended.
 
     Args:
       wanted: the cells.
       items: the vectors; each method is fitted on all of them.
-      path: JSON lines, rewritten after each row.
+      path: JSON lines, rewritten after each row. A row that was measured with other
+        versions of packages, or other defaults of the method, is replaced.
+
+    Raises:
+      ValueError: at once, if `path` holds something else.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = path.read_text().splitlines() if path.exists() else []
-    done = [json.loads(line) for line in lines]
+    return _measured(wanted, items, path, _read(path))
+
+
+def _read(path: pathlib.Path) -> list[Mapping[str, Any]]:
+    rows = read_rows(path) if path.exists() else []
+    for row in rows:
+        if not row.keys() >= {"method", "options", "vectors_sha256"}:
+            raise ValueError(
+                f"{path} must hold rows of indexers alone. Received: one of suite "
+                f"{row.get('suite')!r}. Choose another folder, or remove the file if "
+                "it is of no use any more."
+            )
+    return rows
+
+
+def _measured(
+    wanted: Sequence[Cell],
+    items: ItemVectors,
+    path: pathlib.Path,
+    done: Sequence[Mapping[str, Any]],
+) -> Iterator[Mapping[str, Any]]:
     vectors_sha256 = items.sha256()
     for cell in wanted:
-        key = {
+        asked = {
             "method": cell.name,
             "options": json_ready(cell.options),
             "vectors_sha256": vectors_sha256,
         }
-        row = next((r for r in done if all(r[k] == v for k, v in key.items())), None)
+        config = make_indexer(cell.method, **cell.options).config
+        key = {
+            **asked,
+            "configuration": json_ready(config),
+            "package_versions": package_versions(),
+        }
+        row = next((row for row in done if _has(row, key)), None)
         if row is None:
             row = {**key, **_figures(cell, items)}
-            done.append(row)
-            write_text(path, "".join(json.dumps(r) + "\n" for r in done))
+            done = [*(other for other in done if not _has(other, asked)), row]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, "".join(json.dumps(row) + "\n" for row in done))
         yield row
+
+
+def _has(row: Mapping[str, Any], entries: Mapping[str, Any]) -> bool:
+    return all(row.get(key) == value for key, value in entries.items())
 
 
 def _figures(cell: Cell, items: ItemVectors) -> dict[str, Any]:

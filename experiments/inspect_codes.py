@@ -29,7 +29,7 @@ _DATASET = flags.DEFINE_string(
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")
 _SIMILAR = flags.DEFINE_integer(
-    "similar", 10, "Items to show with --item, at most.", lower_bound=1
+    "similar", None, "Items to show with --item, at most; default: 10.", lower_bound=1
 )
 _OUT = flags.DEFINE_string("out", None, "Folder to draw pictures to.")
 
@@ -40,23 +40,33 @@ def main(_: list[str]) -> None:
 
     from experiments import code_stability, similar_items
     from experiments.code_card import code_card
+    from experiments.usage_errors import usage_errors
     from moc_tf.code_statistics import code_usage, measure_codes
     from moc_tf.code_table import CodeTable
     from moc_tf.evaluation import plot_code_usage, plot_nmi
 
     paths, item = _CODES.value, _ITEM.value
-    if len(set(paths)) < len(paths):
-        raise ValueError(f"--codes must name each table once. Received: {paths}.")
-    if _DATASET.value and item is None:
-        raise ValueError("--dataset gives the titles of items: name one with --item.")
-    tables = {path: CodeTable.load(path) for path in paths}
-    table = tables[paths[0]]
     similar = titles = None
-    if item is not None:  # before anything is printed: the id may be unknown
-        similar = similar_items.similar_items(table, item, _SIMILAR.value)
-    if _DATASET.value:
-        shown = [item, *table.item_ids[similar].tolist()]
-        titles = similar_items.titles(_DATASET.value, _DATA_DIR.value, shown)
+    with usage_errors():  # before anything is printed
+        if len(set(paths)) < len(paths):
+            raise ValueError(f"--codes must name each table once. Received: {paths}.")
+        for flag, what, needed in (
+            (_DATASET, "gives the titles of items", _ITEM),
+            (_SIMILAR, "is a number of items like another", _ITEM),
+            (_DATA_DIR, "has the files of a data set", _DATASET),
+        ):
+            if flag.value and needed.value is None:
+                raise ValueError(
+                    f"--{flag.name} {what}: name one with --{needed.name}."
+                )
+        tables = {path: CodeTable.load(path) for path in paths}
+        table = tables[paths[0]]
+        if item is not None:
+            count = _SIMILAR.value or 10
+            similar = similar_items.similar_items(table, item, count)
+        if _DATASET.value:
+            shown = [item, *table.item_ids[similar].tolist()]
+            titles = similar_items.titles(_DATASET.value, _DATA_DIR.value, shown)
     statistics = measure_codes(table.codes, table.codebook_size)
     print(code_card(table, statistics))
     if similar is not None:

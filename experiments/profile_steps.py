@@ -37,12 +37,14 @@ def main(_: list[str]) -> None:
     from experiments.benchmarks.op_profile import read_shares
     from experiments.benchmarks.profile_table import profile_table
     from experiments.benchmarks.running import Failure, run_case
+    from experiments.usage_errors import usage_errors
     from moc_tf.training.run_directory import write_text
 
-    try:
+    with usage_errors():
         chosen = cases.chosen_cases(_WORKLOADS.value, _ONLY.value)
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
+    if _OUT.value:  # before the long work, so that a folder that cannot be made shows
+        with usage_errors():
+            Path(_OUT.value).parent.mkdir(parents=True, exist_ok=True)
     profiles = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "shares.json"

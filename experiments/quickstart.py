@@ -27,32 +27,35 @@ def main(_: list[str]) -> None:
     """Compares none, vq, moc and the true factors."""
     from experiments import comparing, settings
     from experiments.datasets import load_dataset
+    from experiments.usage_errors import usage_errors
     from moc_tf.training import Comparison, Method, methods_named
 
     setting = settings.PLANTED
     dataset = load_dataset("planted")
-    counts = [int(count) for count in _NUM_CODES.value]
-    methods = methods_named(["none", "vq", "moc"], counts)
-    if _CONTROL.value:
-        methods.append(Method("moc", counts[-1], "shuffled"))
-    methods.append(Method("true_factors", dataset.tables["true_factors"].num_codebooks))
     data = dataset.ranking
+    counts = [int(count) for count in _NUM_CODES.value]
+    factors = dataset.tables["true_factors"].num_codebooks
+    with usage_errors():
+        methods = methods_named(["none", "vq", "moc"], counts)
+        if _CONTROL.value:
+            methods.append(Method("moc", counts[-1], "shuffled"))
+        methods.append(Method("true_factors", factors))
+        comparison = Comparison(
+            "quickstart",
+            data,
+            dataset.vectors,
+            methods,
+            range(_SEEDS.value),
+            setting.ranker,
+            setting.indexer,
+            _WORKDIR.value,
+            dataset.tables,
+        )
     print(
         f"Planted benchmark: {len(data.item_ids):,} items, {len(data.train):,} rows to "
         f"train on, {data.test.new_item.mean():.0%} of the test rows on new items.\n"
         f"{len(methods)} methods x {_SEEDS.value} seeds; the first run takes longest.",
         flush=True,
-    )
-    comparison = Comparison(
-        "quickstart",
-        data,
-        dataset.vectors,
-        methods,
-        range(_SEEDS.value),
-        setting.ranker,
-        setting.indexer,
-        _WORKDIR.value,
-        dataset.tables,
     )
     comparing.run_and_report(
         comparison,

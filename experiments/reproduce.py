@@ -64,6 +64,7 @@ def _reproduce_codes(load: Any, earlier: Sequence[Mapping[str, Any]]) -> None:
     from experiments.comparing import write_code_table
     from experiments.suite_choice import choose_codes
     from experiments.suite_progress import code_suite_left, run_code_suite
+    from experiments.usage_errors import usage_errors
     from moc_tf.training import CodeSuite
 
     if _MODELS.value:
@@ -71,11 +72,10 @@ def _reproduce_codes(load: Any, earlier: Sequence[Mapping[str, Any]]) -> None:
             f"Suite {_SUITE.value!r} has no rankers, so that there are no --models. "
             f"Received: {_MODELS.value}."
         )
-    try:
+    with usage_errors():
         blocks, part = choose_codes(_SUITE.value, range(_SEEDS.value), _DATASETS.value)
         suite = CodeSuite(_SUITE.value, blocks, load, _WORKDIR.value, part, earlier)
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
+        suite.finished()  # reads all the data
     if _DRY_RUN.value:
         print(code_suite_left(suite, _NUM_WORKERS.value))
         return
@@ -99,6 +99,7 @@ def main(_: list[str]) -> None:
     from experiments.reporting.rows import RowsError, rows_under
     from experiments.suite_choice import choose
     from experiments.suite_progress import run_suite, suite_left
+    from experiments.usage_errors import usage_errors
     from moc_tf.training import Suite
 
     earlier: Sequence[Mapping[str, Any]] = ()
@@ -111,15 +112,14 @@ def main(_: list[str]) -> None:
     if _SUITE.value in CODE_SUITES:
         _reproduce_codes(load, earlier)
         return
-    try:
+    with usage_errors():
         blocks, part = choose(
             _SUITE.value, range(_SEEDS.value), _DATASETS.value, _MODELS.value
         )
         suite = Suite(
             _SUITE.value, blocks, load, _WORKDIR.value, part=part, earlier=earlier
         )
-    except ValueError as error:
-        raise app.UsageError(str(error)) from error
+        suite.finished()  # reads all the data
     if _DRY_RUN.value:
         print(suite_left(suite, _NUM_WORKERS.value))
         return
@@ -127,7 +127,8 @@ def main(_: list[str]) -> None:
     if failed == len(suite.runs):
         sys.exit("No run was finished, so that there is no table.")
     name = f"{_SUITE.value}, {part}" if part else _SUITE.value
-    write_table(suite.folder, f"Suite {name}, {_SEEDS.value} seeds")
+    rows = suite.finished().values()
+    write_table(rows, suite.folder, f"Suite {name}, {_SEEDS.value} seeds")
     if failed:
         sys.exit(1)
 

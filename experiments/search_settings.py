@@ -34,15 +34,24 @@ def main(_: list[str]) -> None:
     from experiments import settings
     from experiments.datasets import Loader
     from experiments.settings_search import SearchError, SettingsSearch
+    from experiments.usage_errors import usage_errors
+    from moc_tf.ranking import interactions
     from moc_tf.training import methods_named
+    from moc_tf.training.loading import load_once
 
     dataset, protocol = _DATASET.value, _PROTOCOL.value
+    load = Loader(_DATA_DIR.value)
+    with usage_errors():
+        for model in _MODELS.value:
+            interactions.options(model)  # if there is such a ranker
+        methods = methods_named(_METHODS.value, [_NUM_CODES.value])
+        load_once(load, dataset, protocol)
     search = SettingsSearch(
         dataset,
         protocol,
-        methods_named(_METHODS.value, [_NUM_CODES.value]),
+        methods,
         range(_SEEDS.value),
-        Loader(_DATA_DIR.value),
+        load,
         _WORKDIR.value,
         _NUM_WORKERS.value,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from experiments import settings
 from experiments.reporting.rows import SEARCH_PREFIX
 from experiments.suite_progress import run_suite
+from moc_tf.indexing import method_options
 from moc_tf.ranking import interactions
 from moc_tf.training import Block, Method, Suite
 from moc_tf.training.loading import Load
@@ -59,17 +60,24 @@ class SettingsSearch:
           models: names of the rankers.
 
         Returns:
-          An entry of `settings.Searched`; None if no method has an indexer.
+          An entry of `settings.Searched`; None if no method has an indexer with one of
+          these settings. A trial is of the methods that have what it varies.
 
         Raises:
           SearchError: if a run failed.
         """
-        methods = [method for method in self._methods if method.has_codes]
-        if not methods:
-            return None
         chosen: dict[str, Any] = {}
         trials: list[dict[str, Any]] = []
+        averaged: dict[Method, None] = {}
         for name, candidates in settings.SEARCHED_OF_INDEXERS.items():
+            methods = [
+                method
+                for method in self._methods
+                if method.has_codes and name in method_options(method.name)
+            ]
+            if not methods:
+                continue
+            averaged |= dict.fromkeys(methods)
             tried = [{**chosen, name: value} for value in candidates]
             blocks = [
                 [self._block(model, {}, options, methods) for model in models]
@@ -79,10 +87,12 @@ class SettingsSearch:
             chosen[name] = _best(found)["settings"][name]
             trials += found
             _tell(name, candidates, {"indexers": found})
+        if not trials:
+            return None
         return {
             "chosen": chosen,
             "models": list(models),
-            **self._entry(methods, trials),
+            **self._entry(list(averaged), trials),
         }
 
     def rankers(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from moc_tf.training import CodeOutcome, CodeSuite, Outcome, Run, Suite
+from moc_tf.training.suite_runs import settings_apart
 
 
 def run_suite(suite: Suite, num_workers: int) -> int:
@@ -93,11 +94,16 @@ def _run(suite: Any, num_workers: int, line: Callable[[Any, Any], str]) -> int:
 
 def _line(suite: Suite, outcome: Outcome) -> str:
     run, block = outcome.run, suite.blocks[outcome.run.block]
+    apart = settings_apart(suite.blocks)[run.block]
     what = [_head(outcome), f"{block.dataset} {block.protocol} "]
     if outcome.of_indexer:
-        what.append(f"codes of {run.method.id:<16} seed {run.seed} ")
+        what.append(f"codes of {run.method.id:<16}")
+        settings = dict(apart.indexer)
     else:
-        what.append(f"{block.ranker.model:<12} {run.method.id:<16} seed {run.seed} ")
+        what.append(f"{block.ranker.model:<12} {run.method.id:<16}")
+        settings = {**apart.ranker, **apart.indexer}
+    what += [f"{name}={value}" for name, value in settings.items()]
+    what.append(f"seed {run.seed} ")
     if outcome.error:
         what += ["FAILED:", outcome.error.strip().splitlines()[-1]]
     elif outcome.row:

@@ -17,6 +17,9 @@ saved code table.
 On 2 cores, the command above takes five and a half minutes and 3 GB.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from absl import app, flags
 
 from experiments import ranker_flags
@@ -40,7 +43,7 @@ _METHODS = flags.DEFINE_list(
     ["none", "vq", "moc"],
     "Among none, vq, moc, me, rq_vae, rq_kmeans, rq_gmm, pq, opq, random; adaptor (the "
     "raw vector through small MLPs, one a field) and id_me (more tables of the item "
-    "ids), which have no codes.",
+    "ids), which have no codes. moc:diverse is moc in that --variant, beside others.",
 )
 _NUM_CODES = flags.DEFINE_list(
     "num_codes",
@@ -56,8 +59,9 @@ _VARIANT = flags.DEFINE_enum(
     "variant",
     "",
     ["", "shuffled", "diverse", "concatenated", "per_codebook", "shared_latent"],
-    "Of the methods with codes. shuffled: codes dealt out to other items; the others "
-    "are of moc: with a diversity term, another decoder, or one latent vector.",
+    "Of the methods that have it. shuffled, of all with codes and of --codes: they are "
+    "dealt out to other items. The others are of moc: with a diversity term, another "
+    "decoder, or one latent vector.",
 )
 _CODES = flags.DEFINE_string(
     "codes",
@@ -84,21 +88,12 @@ _DIVERSITY_WEIGHT = flags.DEFINE_float(
 
 def main(_: list[str]) -> None:
     """Compares the methods."""
-    import dataclasses
     import os
     import sys
 
-    from experiments import comparing, settings
-    from experiments.datasets import load_dataset
-    from moc_tf.code_table import CodeTable
-    from moc_tf.training import (
-        Comparison,
-        Method,
-        make_strategy,
-        methods_named,
-        run_local_workers,
-        writes,
-    )
+    from experiments import comparing
+    from experiments.usage_errors import usage_errors
+    from moc_tf.training import make_strategy, run_local_workers, writes
 
     given = ranker_flags.given()
     distribution, num_replicas = given["distribution"], given["num_replicas"]
@@ -108,43 +103,8 @@ def main(_: list[str]) -> None:
         return
     # Now, as TensorFlow takes no more devices once it has started.
     strategy = make_strategy(distribution, num_replicas)
-    setting = settings.setting(_DATASET.value, _PROTOCOL.value, given["model"])
-    ranker = dataclasses.replace(setting.ranker, **given)
-    indexer = dict(setting.indexer)
-    if _CODEBOOK_SIZE.value is not None:
-        indexer["codebook_size"] = _CODEBOOK_SIZE.value
-    if _DIVERSITY_WEIGHT.value is not None:
-        indexer["diversity_weight"] = _DIVERSITY_WEIGHT.value
-    methods = [
-        dataclasses.replace(method, variant=_VARIANT.value if method.has_codes else "")
-        for method in methods_named(
-            _METHODS.value, [int(count) for count in _NUM_CODES.value]
-        )
-    ]
-
-    dataset = load_dataset(
-        _DATASET.value,
-        _PROTOCOL.value,
-        _DATA_DIR.value,
-        _VECTORS.value,
-    )
-    tables = dict(dataset.tables)
-    if _CODES.value:
-        table = CodeTable.load(_CODES.value)
-        tables["given_codes"] = table
-        fields = table.num_codebooks * table.tables_per_code
-        methods.append(Method("given_codes", fields))
-    comparison = Comparison(
-        "train_ranker",
-        dataset.ranking,
-        dataset.vectors,
-        methods,
-        range(_SEEDS.value),
-        ranker,
-        indexer,
-        _WORKDIR.value,
-        tables,
-    )
+    with usage_errors():
+        comparison = _comparison(given)
     if not writes(strategy):  # the first worker reports
         for _ in comparison.run():
             pass
@@ -152,9 +112,58 @@ def main(_: list[str]) -> None:
     comparing.run_and_report(
         comparison,
         _WORKDIR.value,
-        f"{ranker.model} on {_DATASET.value}, protocol {_PROTOCOL.value}, "
+        f"{given['model']} on {_DATASET.value}, protocol {_PROTOCOL.value}, "
         f"{_SEEDS.value} seeds",
         _NUM_WORKERS.value or (2 if distribution == "none" else 1),
+    )
+
+
+def _comparison(ranker_given: Mapping[str, Any]) -> Any:
+    """What the flags ask for.
+
+    Args:
+      ranker_given: settings of the ranker, instead of those of the data set.
+    """
+    import dataclasses
+
+    from experiments import settings
+    from experiments.datasets import load_dataset
+    from moc_tf.code_table import CodeTable
+    from moc_tf.training import Comparison, Method, methods_named, with_variant
+
+    setting = settings.setting(_DATASET.value, _PROTOCOL.value, ranker_given["model"])
+    flags_of_indexers = (_CODEBOOK_SIZE, _DIVERSITY_WEIGHT)
+    indexer_given = {
+        flag.name: flag.value for flag in flags_of_indexers if flag.value is not None
+    }
+    methods = methods_named(_METHODS.value, [int(count) for count in _NUM_CODES.value])
+    tables = {}
+    if _CODES.value:
+        tables["given_codes"] = table = CodeTable.load(_CODES.value)
+        fields = table.num_codebooks * table.tables_per_code
+        methods.append(Method("given_codes", fields))
+    methods = with_variant(methods, _VARIANT.value)
+    for method in methods:
+        if both := sorted(method.indexer_options.keys() & indexer_given.keys()):
+            raise ValueError(
+                f"The variant {method.variant!r} has its own {both[0]}, "
+                f"{method.indexer_options[both[0]]}, so that there must be no "
+                f"--{both[0]}. Received: {indexer_given[both[0]]}."
+            )
+    dataset = load_dataset(
+        _DATASET.value, _PROTOCOL.value, _DATA_DIR.value, _VECTORS.value
+    )
+    return Comparison(
+        "train_ranker",
+        dataset.ranking,
+        dataset.vectors,
+        methods,
+        range(_SEEDS.value),
+        dataclasses.replace(setting.ranker, **ranker_given),
+        {**setting.indexer, **indexer_given},
+        _WORKDIR.value,
+        {**dataset.tables, **tables},
+        told_options=dict(indexer_given.items() - setting.indexer.items()),
     )
 
 

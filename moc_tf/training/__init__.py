@@ -9,7 +9,7 @@ from moc_tf.training.early_stopping import EarlyStoppingOnAUC
 from moc_tf.training.environment import describe_environment, package_versions
 from moc_tf.training.export import Export, ExportError, export_ranker, export_run
 from moc_tf.training.local_cluster import WorkerError, run_local_workers
-from moc_tf.training.methods import Method, methods_named
+from moc_tf.training.methods import Method, methods_named, with_variant
 from moc_tf.training.part_evaluation import evaluate_part
 from moc_tf.training.predictions import Predictions
 from moc_tf.training.ranker_config import RankerConfig
@@ -50,5 +50,6 @@ __all__ = [
     "methods_named",
     "package_versions",
     "run_local_workers",
+    "with_variant",
     "writes",
 ]

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Progress:
       seconds: since the comparison began.
       result: of the run, as it stands in results.jsonl.
       resumed: was it read from an earlier, finished run?
+      results: of all runs so far, in the order of methods and seeds.
     """
 
     done: int
@@ -54,6 +55,7 @@ class Progress:
     seconds: float
     result: Mapping[str, Any]
     resumed: bool
+    results: Sequence[Mapping[str, Any]]
 
 
 class Comparison:
@@ -87,6 +89,8 @@ class Comparison:
         part alone, to choose settings by.
       keep_models: whether runs keep weights, what it takes to serve them, what they
         predict and, until they are finished, the state after each epoch.
+      told_options: names among `indexer_options` of what is not as usual, which the
+        results of methods that take it tell under "indexer_options".
 
     Raises:
       ValueError: if methods or seeds are missing or repeated, an item has no vector,
@@ -106,12 +110,14 @@ class Comparison:
         tables: Mapping[str, CodeTable] | None = None,
         split: str = "test",
         keep_models: bool = True,
+        told_options: Collection[str] = (),
     ):
         if split not in SPLITS:
             raise ValueError(f"split must be one of {SPLITS}. Received: {split!r}.")
         self._suite = suite
         self._split = split
         self._keep_models = keep_models
+        self._told_options = frozenset(told_options)
         self._traced: tuple[Method, RankerTrainer] | None = None
         self._serving_data: dict[str, Path] = {}
         self._data = data
@@ -164,11 +170,12 @@ class Comparison:
             tasks.sort(key=lambda group: -self._methods[group[0]].num_codes)
         for place, row, resumed in spread(self._run_methods, tasks, num_workers):
             rows[place] = row
-            lines = "".join(json.dumps(rows[key]) + "\n" for key in sorted(rows))
+            results = [rows[key] for key in sorted(rows)]
             if num_workers > 1 or writes(self._strategy()):
+                lines = "".join(json.dumps(each) + "\n" for each in results)
                 write_text(self._workdir / "results.jsonl", lines)
             seconds = time.perf_counter() - started
-            yield Progress(len(rows), total, seconds, row, resumed)
+            yield Progress(len(rows), total, seconds, row, resumed, results)
 
     def _run_methods(
         self, indices: Sequence[int]
@@ -183,13 +190,7 @@ class Comparison:
 
         Where models are kept, a run without its own is not done.
         """
-        directory = self._run_directory(method, seed)
-        result = directory.finished_result()
-        if result is None:
-            return None
-        if self._keep_models and not (directory.path / SERVING_FILE).exists():
-            return None
-        return {**result["row"], "suite": self._suite}
+        return self.look_up(method, seed)[1]
 
     def run_path(self, method: Method, seed: int) -> Path:
         """The folder of a run."""
@@ -197,7 +198,17 @@ class Comparison:
 
     def run_id(self, method: Method, seed: int) -> str:
         """The folder of a run in `workdir`: alike wherever all it depends on is."""
-        return self.run_path(method, seed).relative_to(self._workdir).as_posix()
+        return self._id(self._run_directory(method, seed))
+
+    def look_up(self, method: Method, seed: int) -> tuple[str, dict[str, Any] | None]:
+        """A run's `run_id` and what is `finished` of it, at the cost of one of them."""
+        directory = self._run_directory(method, seed)
+        result = directory.finished_result()
+        lacks_model = self._keep_models and not (directory.path / SERVING_FILE).exists()
+        if result is None or lacks_model:
+            return self._id(directory), None
+        row = {**result["row"], "suite": self._suite, **self._told(method)}
+        return self._id(directory), row
 
     def fit_path(self, method: Method, seed: int) -> Path | None:
         """The folder of the indexer that a run reads codes of; None without one."""
@@ -269,8 +280,10 @@ class Comparison:
         return make_strategy(self._ranker.distribution, self._ranker.num_replicas)
 
     def _keep_what_runs_share(self) -> None:
-        """Writes it before there are workers, of which several would write at once."""
+        """Writes it, and knows where, before there are workers to do so one by one."""
         if not self._keep_models or self._serving_data:
+            return
+        if not writes(self._strategy()):
             return
         self._serving_data = {
             name: keep_serving_data(
@@ -304,6 +317,9 @@ class Comparison:
 
     def _method_head(self, method: Method) -> dict[str, Any]:
         return method.row_head(self._ranker.fusion, self._ranker.code_variant)
+
+    def _id(self, directory: RunDirectory) -> str:
+        return directory.path.relative_to(self._workdir).as_posix()
 
     def _run_directory(self, method: Method, seed: int) -> RunDirectory:
         config = {
@@ -339,7 +355,14 @@ class Comparison:
             "seed": seed,
             "split": self._split,
             "run": self.run_id(method, seed),
+            **self._told(method),
         }
+
+    def _told(self, method: Method) -> dict[str, Any]:
+        """What a row tells of the settings of the method's indexer."""
+        options = self._codes.options(method).items()
+        told = {name: value for name, value in options if name in self._told_options}
+        return {"indexer_options": told} if told else {}
 
     def _trainer(self, method: Method, table: CodeTable | None) -> RankerTrainer:
         if self._traced is None or self._traced[0] != method:

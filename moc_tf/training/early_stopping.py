@@ -46,10 +46,11 @@ class EarlyStoppingOnAUC(keras.callbacks.Callback):
         super().__init__()
         if patience < 1:
             raise ValueError(f"patience must be at least 1. Received: {patience}.")
-        if not 0 < np.mean(labels) < 1:
+        kinds = np.unique(labels).tolist()
+        if len(kinds) < 2:
             raise ValueError(
                 "Early stopping needs validation rows of both labels. Received: "
-                f"{len(labels)} rows, all {labels[0]:g}."
+                f"{len(labels)} rows, labels {kinds}."
             )
         self._batches = batches
         self._labels = labels

@@ -1,5 +1,6 @@
 """What a result was made with: machine, versions, memory."""
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -21,9 +22,13 @@ def package_versions() -> dict[str, str]:
     """Versions of moc_tf and of the packages that results depend on."""
     from moc_tf import __version__
 
-    return {"moc_tf": __version__} | {
-        package: importlib.metadata.version(package) for package in _PACKAGES
-    }
+    return {"moc_tf": __version__} | _installed()
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
+    """Versions of the packages, which take milliseconds to read."""
+    return {package: importlib.metadata.version(package) for package in _PACKAGES}
 
 
 def describe_environment() -> dict[str, Any]:

@@ -235,6 +235,7 @@ def _trained(record: ServingRecord, run: Path) -> Ranker:
     try:
         status = checkpoint.read(str(run / "checkpoint" / "model"))
         status.assert_existing_objects_matched()
+        status.expect_partial()  # earlier runs kept the optimizer as well
     except (tf.errors.OpError, AssertionError, ValueError) as error:
         raise ExportError(
             f"The weights in {run / 'checkpoint'} cannot be read into the ranker that "

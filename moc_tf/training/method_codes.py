@@ -2,16 +2,17 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from moc_tf._artefact import ArtefactError
+from moc_tf._artefact import DamagedArtefactError, discard_artefact, read_artefact
 from moc_tf.code_table import CodeTable
 from moc_tf.data.ranking_data import RankingData
 from moc_tf.data.vectors import ItemVectors
+from moc_tf.identifiers import preview
 from moc_tf.indexing import (
     AutoencoderIndexer,
     Indexer,
@@ -20,11 +21,14 @@ from moc_tf.indexing import (
     make_indexer,
     method_options,
 )
+from moc_tf.indexing.indexer import INDEXER_KIND
 from moc_tf.training.environment import package_versions
 from moc_tf.training.folder_lock import only_one
 from moc_tf.training.methods import CONTROLS, SHUFFLED, Method
 from moc_tf.training.run_directory import EpochLogger, digest
 from moc_tf.training.serving_record import keep_table
+
+Read = TypeVar("Read")
 
 
 class MethodCodes:
@@ -88,6 +92,15 @@ class MethodCodes:
                     f"Method {method.name!r} must have as many codes as its table, "
                     f"{fields}. Received: {method.num_codes}."
                 )
+            absent = np.setdiff1d(self._data.item_ids, given.item_ids)
+            if len(absent):
+                raise ValueError(
+                    f"The code table given for {method.name!r} must have codes of all "
+                    f"{len(self._data.item_ids):,} items of the catalogue, and lacks "
+                    f"{len(absent):,} of them. Received: {given}, without "
+                    f"{preview(absent)}. Add them with CodeTable.extend and the "
+                    "indexer that made the table, or make one of all items."
+                )
         decodes = given is None and self.indexer(method, seed=0).decodes
         if with_codebooks and not decodes:
             raise ValueError(
@@ -110,13 +123,18 @@ class MethodCodes:
         Raises:
           ValueError: if the method is none of indexing, or its settings do not fit.
         """
+        asked = {"num_codebooks": method.num_codes, "seed": seed}
+        return make_indexer(method.name, **{**self.options(method), **asked})
+
+    def options(self, method: Method) -> dict[str, Any]:
+        """Settings that the indexer of `method` takes; none if it has no indexer."""
+        if not method.has_codes or method.name in self._tables:
+            return {}
         known = method_options(method.name)
         options = {k: v for k, v in self._options.items() if k in known}
         if method.name != "moc":  # a single codebook has no other to differ from
             options.pop("diversity_weight", None)
-        options |= method.indexer_options
-        options |= {"num_codebooks": method.num_codes, "seed": seed}
-        return make_indexer(method.name, **options)
+        return options | dict(method.indexer_options)
 
     def table(self, method: Method, seed: int) -> CodeTable | None:
         """The codes of all items, read if they are there; None for a control.
@@ -132,8 +150,9 @@ class MethodCodes:
     def _made(self, method: Method, seed: int) -> CodeTable:
         folders = self.folders(method, seed)
         with only_one(self._workdir, folders["codes"]):  # of the processes that want it
-            table = _read(folders["codes"])
-            if table is None:
+            table = _sound(folders["codes"], CodeTable.load)
+            behind = _sound(folders["indexer"], _read_indexer)
+            if table is None or behind is None:
                 indexer = self._fitted(method, seed)
                 indexer.save(folders["indexer"])
                 provenance = {"training_items_sha256": self._training_items_sha256}
@@ -180,7 +199,7 @@ class MethodCodes:
     def keep_given(self, methods: Iterable[Method]) -> None:
         """Writes the given tables of `methods` where `folders` says they lie."""
         self._given = {
-            method.name: keep_table(table, self._workdir / "codes" / method.folder)
+            method.name: keep_table(table, self._workdir, method.folder)
             for method in methods
             if (table := self._tables.get(method.name))
         }
@@ -215,11 +234,20 @@ def _plain(method: Method) -> Method:
     return dataclasses.replace(method, variant="") if is_shuffled else method
 
 
-def _read(path: Path) -> CodeTable | None:
-    """The table at `path`, if there is a sound one."""
+def _sound(path: Path, read: Callable[[Path], Read]) -> Read | None:
+    """What `read` gives of the artefact at `path`; None if it must be made again.
+
+    One that is damaged, as an interruption may leave it, is removed.
+    """
     if not path.exists():
         return None
     try:
-        return CodeTable.load(path)
-    except ArtefactError:
-        return None  # left by an interruption; it is made again
+        return read(path)
+    except DamagedArtefactError:
+        discard_artefact(path)
+        return None
+
+
+def _read_indexer(path: Path) -> Any:
+    """All that an indexer's folder holds, verified, at less cost than an indexer."""
+    return read_artefact(path, INDEXER_KIND)

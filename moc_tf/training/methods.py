@@ -1,7 +1,7 @@
 """The ways to describe items to a ranker, by name."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moc_tf.data.ranking_data import RankingData
@@ -51,16 +51,16 @@ class Method:
                 "num_codes of 'adaptor' must be at least 2, fields that the fusion "
                 f"can mix. Received: {self.num_codes}."
             )
-        known = ["", SHUFFLED, *(MOC_VARIANTS if self.name == "moc" else ())]
+        if self.variant and not self.has_codes:
+            raise ValueError(
+                f"A variant is one of codes, and {self.name!r} has none. Received: "
+                f"{self.variant!r}. Leave the variant out."
+            )
+        known = ["", *_variants(self.name)]
         if self.variant not in known:
             raise ValueError(
                 f"variant of {self.name!r} must be one of {known}. "
                 f"Received: {self.variant!r}."
-            )
-        if self.variant and not self.has_codes:
-            raise ValueError(
-                f"variant 'shuffled' deals out codes, and {self.name!r} has none. "
-                "Leave the variant out."
             )
 
     @property
@@ -113,26 +113,56 @@ def methods_named(names: Sequence[str], num_codes: Sequence[int]) -> list[Method
 
     Args:
       names: "none", "adaptor", "id_me", or those of
-        `moc_tf.indexing.indexing_methods()`.
+        `moc_tf.indexing.indexing_methods()`; "moc:diverse" is "moc" in that variant.
       num_codes: N of all but "none" and "vq", which has one code.
 
     Raises:
-      ValueError: if a name is unknown, or a number of codes below 2.
+      ValueError: if a name or variant is unknown, or a number of codes below 2.
     """
     known = [*CONTROLS, *indexing_methods()]
+    fixed = {"none": [0], "vq": [1]}
     methods = []
-    for name in names:
+    for each in names:
+        name, _, variant = each.partition(":")
         if name not in known:
             raise ValueError(f"Methods must be among {known}. Received: {name!r}.")
-        if name == "none":
-            methods.append(Method("none", 0))
-        elif name == "vq":
-            methods.append(Method("vq", 1))
-        elif not num_codes or min(num_codes) < 2:
+        if name not in fixed and (not num_codes or min(num_codes) < 2):
             raise ValueError(
                 f"{name!r} needs at least 2 codes; 'vq' is the method with one. "
                 f"Received: num_codes={list(num_codes)}."
             )
-        else:
-            methods += [Method(name, count) for count in num_codes]
+        counts = fixed.get(name, num_codes)
+        methods += [Method(name, count, variant) for count in counts]
     return methods
+
+
+def with_variant(methods: Iterable[Method], variant: str) -> list[Method]:
+    """The methods in a variant, those that have it; the others as they are.
+
+    Args:
+      methods: one that is in a variant already stays in it.
+      variant: of codes; "" changes nothing.
+
+    Raises:
+      ValueError: if none of the methods has the variant.
+    """
+    methods = list(methods)
+    having = [variant in _variants(method.name) for method in methods]
+    if variant and not any(having):
+        raise ValueError(
+            f"Variant {variant!r} must be one that a method of the comparison has. "
+            f"Received: {[method.name for method in methods]}."
+        )
+    return [
+        dataclasses.replace(method, variant=method.variant or variant)
+        if has
+        else method
+        for method, has in zip(methods, having, strict=True)
+    ]
+
+
+def _variants(name: str) -> list[str]:
+    """The variants of a method, but for "", which every method has."""
+    if name in CONTROLS:
+        return []
+    return [SHUFFLED, *(MOC_VARIANTS if name == "moc" else ())]

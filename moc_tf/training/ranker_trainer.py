@@ -226,9 +226,10 @@ class RankerTrainer:
         )
 
     def single_model(self) -> Ranker:
-        """The trained model on one device, which one of several workers can save."""
-        if self.model.distribute_strategy is tf.distribute.get_strategy():
-            return self.model
+        """The trained model without its optimizer, on one device.
+
+        Of several workers, one alone can save it.
+        """
         single = self._new_model()
         for variable, trained in zip(
             state_of(single), state_of(self.model), strict=True

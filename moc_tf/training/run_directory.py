@@ -52,17 +52,19 @@ class RunDirectory:
     def start(self) -> None:
         """Makes the folder ready for a run, and describes what it runs on.
 
-        What an unfinished run of the same configuration left stays, so that training
-        can go on from `progress`; everything else is cleared.
+        What an unfinished run of the same configuration left of its training stays, so
+        that it can go on from `progress`; everything else is cleared.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         config, result = self.path / "config.json", self.path / "result.json"
+        files, folders = ["serving.json"], ["checkpoint", "predictions"]
         if result.exists() or _read_json(config) != self._config:
-            names = ("result.json", "config.json", "metrics.jsonl", "serving.json")
-            for name in names:
-                (self.path / name).unlink(missing_ok=True)
-            for folder in ("tensorboard", "progress", "checkpoint", "predictions"):
-                shutil.rmtree(self.path / folder, ignore_errors=True)
+            files = ["result.json", "config.json", "metrics.jsonl", *files]
+            folders += ["tensorboard", "progress"]
+        for name in files:
+            (self.path / name).unlink(missing_ok=True)
+        for folder in folders:
+            shutil.rmtree(self.path / folder, ignore_errors=True)
         _write_json(config, self._config)
         _write_json(self.path / "environment.json", describe_environment())
 

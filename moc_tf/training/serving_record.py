@@ -14,6 +14,7 @@ from moc_tf.data.serving_data import ServingData
 from moc_tf.indexing import Indexer, load_indexer
 from moc_tf.indexing.indexer import INDEXER_KIND
 from moc_tf.ranking import Ranker
+from moc_tf.training.folder_lock import only_one
 from moc_tf.training.run_directory import json_ready, write_text
 
 SERVING_FILE = "serving.json"
@@ -141,24 +142,26 @@ def keep_serving_data(data: RankingData, workdir: Path) -> Path:
     """
     serving = ServingData.of(data)
     path = workdir / "serving" / serving.sha256()[:16]
-    try:
-        if path.exists() and ServingData.load(path).sha256() == serving.sha256():
-            return path
-    except ArtefactError:
-        discard_artefact(path)
-    serving.save(path)
+    with only_one(workdir, path):
+        try:
+            if path.exists() and ServingData.load(path).sha256() == serving.sha256():
+                return path
+        except ArtefactError:
+            discard_artefact(path)
+        serving.save(path)
     return path
 
 
-def keep_table(table: CodeTable, folder: Path) -> Path:
-    """Writes a code table that was given under `folder`, unless it is there."""
-    path = folder / f"given-{table.sha256()[:8]}"
-    try:
-        if path.exists() and CodeTable.load(path) == table:
-            return path
-    except ArtefactError:
-        discard_artefact(path)
-    table.save(path)
+def keep_table(table: CodeTable, workdir: Path, folder: str) -> Path:
+    """Writes a code table that was given under `codes/<folder>`, unless it is there."""
+    path = workdir / "codes" / folder / f"given-{table.sha256()[:8]}"
+    with only_one(workdir, path):
+        try:
+            if path.exists() and CodeTable.load(path) == table:
+                return path
+        except ArtefactError:
+            discard_artefact(path)
+        table.save(path)
     return path
 
 

@@ -1,8 +1,6 @@
 """Many comparisons as one piece of work: shared, resumable, in several processes."""
 
-import dataclasses
 import os
-import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +10,8 @@ from moc_tf.training.comparison import Comparison
 from moc_tf.training.loading import Load, load_once
 from moc_tf.training.methods import Method
 from moc_tf.training.suite_folder import SuiteFolder, by_run
-from moc_tf.training.suite_runs import Block, Outcome, Run
+from moc_tf.training.suite_runs import Block, Outcome, Run, settings_apart
+from moc_tf.training.tally import Tally
 from moc_tf.training.workers import spread
 
 
@@ -21,8 +20,10 @@ class Suite:
 
     Suites that share a `workdir` share runs, indexers and codes; each has a folder
     `suites/<name>/` there with `results.jsonl`, the rows of all finished runs in the
-    order of the blocks, and `failures.jsonl`, what became of the others. A suite that
-    is broken off goes on where it was; runs that failed are tried again.
+    order of the blocks, and `failures.jsonl`, what became of the others. Rows that are
+    there of runs that the blocks do not ask for, such as of other seeds or versions of
+    packages, stay in `earlier.jsonl` beside it. A suite that is broken off goes on
+    where it was; runs that failed are tried again.
 
     Args:
       name: of the suite, in every row.
@@ -36,11 +37,11 @@ class Suite:
         are in `suites/<name>/parts/<part>/`.
       earlier: rows of other working folders, perhaps of other machines. A run that is
         found there, by its `run`, which holds a digest of all that it depends on, is
-        not done again; nor is one whose row is in `results.jsonl` already.
+        not done again; nor is one whose row is in the suite's folder already.
 
     Raises:
       ValueError: if there are no runs, the training of a ranker is distributed, or the
-        suite's `results.jsonl` cannot be read.
+        rows in the suite's folder cannot be read.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Suite:
     ):
         self.name = name
         self.blocks = list(blocks)
+        self._apart = settings_apart(self.blocks)
         self._folder = SuiteFolder(workdir, name, part)
         self._load = load
         self._workdir = Path(workdir)
@@ -88,22 +90,20 @@ class Suite:
           ValueError: if two blocks ask for the same run.
         """
         rows: dict[Run, dict[str, Any]] = {}
-        paths: dict[Path, Run] = {}
+        asked: dict[str, Run] = {}
         for index in range(len(self.blocks)):
             comparison = self._comparison(index)
             for run in self.runs:
                 if run.block != index:
                     continue
-                path = comparison.run_path(run.method, run.seed)
-                if paths.setdefault(path, run) != run:
+                run_id, row = comparison.look_up(run.method, run.seed)
+                if asked.setdefault(run_id, run) != run:
                     raise ValueError(
                         f"Blocks of suite {self.name!r} must ask for different runs. "
                         f"Received: twice {run.method} with seed {run.seed}, in blocks "
-                        f"{paths[path].block} and {index}."
+                        f"{asked[run_id].block} and {index}."
                     )
-                row = comparison.finished(run.method, run.seed) or self._earlier.get(
-                    comparison.run_id(run.method, run.seed)
-                )
+                row = row or self._earlier.get(run_id)
                 if row is not None:
                     rows[run] = {**row, "suite": self.name}
         return rows
@@ -120,60 +120,37 @@ class Suite:
           num_workers: processes. TensorFlow gets a share of the cores in each, so
             the last digits of a result may depend on it.
         """
-        started = time.perf_counter()
+        tally = Tally(len(self.runs))
         rows = self.finished()
-        errors: dict[Run, str] = {}
-        self._write(rows, errors)
-        total, trained = len(self.runs), 0
-        for done, (run, row) in enumerate(rows.items(), 1):
-            seconds = time.perf_counter() - started
-            yield Outcome(run, row, "", False, True, done, total, seconds, None)
-
-        training_seconds = 0.0
+        self._write(rows, {})
+        for run, row in rows.items():
+            yield tally.resumed(run, row)
         for left in self._by_data([run for run in self.runs if run not in rows]):
-            groups = self._fits(left)
-            fitted_from = time.perf_counter()
-            made = spread(self._make_codes, groups, num_workers)
-            for done, (runs, error) in enumerate(made, 1):
-                now = time.perf_counter()
-                pace = (now - fitted_from) / done
-                yield Outcome(
-                    runs[0],
-                    None,
-                    error,
-                    of_indexer=True,
-                    resumed=False,
-                    done=done,
-                    total=len(groups),
-                    seconds=now - started,
-                    seconds_left=pace * (len(groups) - done),
-                )
-                if error:  # none of them can be trained
-                    errors |= dict.fromkeys(runs, error)
-                    self._write(rows, errors)
-            groups = self._trainings([run for run in left if run not in errors])
-            trained_from = time.perf_counter()
-            for run, found, error in spread(self._train, groups, num_workers):
-                if found is None:
-                    errors[run] = error
-                else:
-                    rows[run] = found
-                trained += 1
-                self._write(rows, errors)
-                now, done = time.perf_counter(), len(rows) + len(errors)
-                pace = (training_seconds + now - trained_from) / trained
-                yield Outcome(
-                    run,
-                    found,
-                    error,
-                    of_indexer=False,
-                    resumed=False,
-                    done=done,
-                    total=total,
-                    seconds=now - started,
-                    seconds_left=pace * (total - done),
-                )
-            training_seconds += time.perf_counter() - trained_from
+            yield from self._fit_phase(left, tally, num_workers)
+            yield from self._train_phase(left, tally, num_workers)
+
+    def _fit_phase(
+        self, runs: Sequence[Run], tally: Tally, num_workers: int
+    ) -> Iterator[Outcome]:
+        """Makes the codes that `runs` read."""
+        groups = self._fits(runs)
+        tally.start_fits(len(groups))
+        for group, error in spread(self._make_codes, groups, num_workers):
+            outcome = tally.fitted(group, error)
+            if error:
+                self._write(tally.rows, tally.errors)
+            yield outcome
+
+    def _train_phase(
+        self, runs: Sequence[Run], tally: Tally, num_workers: int
+    ) -> Iterator[Outcome]:
+        """Trains the rankers of `runs` whose codes could be made."""
+        groups = self._trainings([run for run in runs if run not in tally.errors])
+        tally.start_trainings()
+        for run, row, error in spread(self._train, groups, num_workers):
+            outcome = tally.trained(run, row, error)
+            self._write(tally.rows, tally.errors)
+            yield outcome
 
     def _by_data(self, runs: Sequence[Run]) -> list[list[Run]]:
         """`runs` by data set and protocol, in the order of the blocks."""
@@ -242,15 +219,24 @@ class Suite:
     def _write(self, rows: dict[Run, dict[str, Any]], errors: dict[Run, str]) -> None:
         finished = [rows[run] for run in self.runs if run in rows]
         failed = [
-            {
-                "dataset": self.blocks[run.block].dataset,
-                "protocol": self.blocks[run.block].protocol,
-                "model": self.blocks[run.block].ranker.model,
-                **dataclasses.asdict(run.method),
-                "seed": run.seed,
-                "error": errors[run],
-            }
+            {**self._head(run), "seed": run.seed, "error": errors[run]}
             for run in self.runs
             if run in errors
         ]
         self._folder.write(finished, failed)
+
+    def _head(self, run: Run) -> dict[str, Any]:
+        """What a run is, as its row would tell, and in what its block is unlike others.
+
+        Of two candidates of a search, say, rows tell no difference.
+        """
+        block = self.blocks[run.block]
+        ranker, indexer = self._apart[run.block]
+        return {
+            "dataset": block.dataset,
+            "protocol": block.protocol,
+            "model": block.ranker.model,
+            **ranker,
+            **indexer,
+            **run.method.row_head(block.ranker.fusion, block.ranker.code_variant),
+        }

@@ -2,15 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from moc_tf.training.folder_lock import only_one
 from moc_tf.training.run_directory import write_text
 
 
 class SuiteFolder:
     """`suites/<name>/` of a working folder, or `suites/<name>/parts/<part>/`.
+
+        results.jsonl    rows of the runs that the suite asks for
+        earlier.jsonl    rows that were there before, of other runs: of other seeds,
+                         settings or versions of packages
+        failures.jsonl   what became of the runs that failed
 
     Args:
       workdir: the working folder, which suites share.
@@ -22,17 +28,44 @@ class SuiteFolder:
     """
 
     def __init__(self, workdir: str | os.PathLike, name: str, part: str = ""):
-        self.path = Path(workdir) / "suites" / name
+        self._workdir = Path(workdir)
+        self.path = self._workdir / "suites" / name
         if part:
             self.path = self.path / "parts" / part
 
     def read(self) -> list[dict[str, Any]]:
-        """The rows that it has; none if it is new.
+        """The rows that it has, earlier ones first; none if it is new.
 
         Raises:
           ValueError: if they cannot be read.
         """
-        path = self.path / "results.jsonl"
+        return [*self._read("earlier"), *self._read("results")]
+
+    def write(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        failures: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Replaces `results.jsonl` and `failures.jsonl`, each in one step.
+
+        Rows of other runs, of which there may be no folder, go to `earlier.jsonl`.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        asked = {row.get("run") for row in rows}
+        with only_one(self._workdir, self.path):
+            earlier = self._read("earlier")
+            others = [
+                row
+                for row in self._read("results")
+                if row.get("run") not in asked and row not in earlier
+            ]
+            if others:
+                self._write("earlier", [*earlier, *others])
+            self._write("results", rows)
+            self._write("failures", failures)
+
+    def _read(self, name: str) -> list[dict[str, Any]]:
+        path = self.path / f"{name}.jsonl"
         if not path.exists():
             return []
         try:
@@ -44,16 +77,9 @@ class SuiteFolder:
                 "kept."
             ) from error
 
-    def write(
-        self,
-        rows: Iterable[Mapping[str, Any]],
-        failures: Iterable[Mapping[str, Any]],
-    ) -> None:
-        """Replaces `results.jsonl` and `failures.jsonl`, each in one step."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        for name, entries in (("results", rows), ("failures", failures)):
-            lines = "".join(json.dumps(entry) + "\n" for entry in entries)
-            write_text(self.path / f"{name}.jsonl", lines)
+    def _write(self, name: str, entries: Iterable[Mapping[str, Any]]) -> None:
+        lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+        write_text(self.path / f"{name}.jsonl", lines)
 
 
 def by_run(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

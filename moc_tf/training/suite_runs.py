@@ -1,7 +1,8 @@
 """What a suite consists of, and what it tells as it goes."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from moc_tf.training.methods import Method
 from moc_tf.training.ranker_config import RankerConfig
@@ -26,6 +27,42 @@ class Block:
     indexer: tuple[tuple[str, Any], ...]
     methods: tuple[Method, ...]
     seeds: tuple[int, ...]
+
+
+class SettingsApart(NamedTuple):
+    """What tells a block from others of the same data set, protocol and ranker.
+
+    Attributes:
+      ranker: settings of the ranker.
+      indexer: settings of the indexers.
+    """
+
+    ranker: Mapping[str, Any]
+    indexer: Mapping[str, Any]
+
+
+def settings_apart(blocks: Sequence[Block]) -> list[SettingsApart]:
+    """The settings that tell each of the blocks of a suite from the others.
+
+    Those in which data sets or rankers differ are none.
+    """
+    whole = [
+        SettingsApart(dataclasses.asdict(b.ranker), dict(b.indexer)) for b in blocks
+    ]
+    apart = []
+    for block, settings in zip(blocks, whole, strict=True):
+        kinds = zip(map(_kind, blocks), whole, strict=True)
+        alike = [others for kind, others in kinds if kind == _kind(block)]
+        told = (
+            {k: v for k, v in mine.items() if any(v != each.get(k) for each in theirs)}
+            for mine, theirs in zip(settings, zip(*alike, strict=True), strict=True)
+        )
+        apart.append(SettingsApart(*told))
+    return apart
+
+
+def _kind(block: Block) -> tuple[str, str, str]:
+    return block.dataset, block.protocol, block.ranker.model
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,8 +37,8 @@ def spread(
     Args:
       work: a generator function that can be pickled.
       tasks: its arguments. A task is done by one worker, in order.
-      num_workers: processes; 1 works in this process, task after task. They end with
-        this process, even if it is killed.
+      num_workers: processes, but no more than tasks, which share the cores; 1 works in
+        this process, task after task. They end with this process, even if it is killed.
 
     Raises:
       ValueError: if num_workers is below 1.
@@ -53,12 +53,13 @@ def spread(
         return
     context = multiprocessing.get_context("spawn")
     stop = context.RawValue("b", False)  # without a lock, which a killed one would keep
-    threads = max(1, num_cores() // num_workers)
+    num_started = min(num_workers, len(tasks))
+    threads = max(1, num_cores() // max(1, num_started))
     workers: list[_Worker] = []
     failures = []
     try:
         with _libraries_use(threads):
-            for _ in range(min(num_workers, len(tasks))):
+            for _ in range(num_started):
                 workers.append(_start(context, threads, stop))
         for result, failure in _converse(workers, work, tasks, stop):
             if failure is None:

@@ -9,12 +9,14 @@ import sys
 import numpy as np
 import pytest
 
+from experiments import comparing
 from experiments.datasets import Loader, load_dataset
 from moc_tf.code_table import CodeTable
 from moc_tf.evaluation import auc
 from moc_tf.indexing import indexing_methods, load_indexer
-from moc_tf.training import Predictions
+from moc_tf.training import Predictions, Progress
 from moc_tf.training.methods import CONTROLS
+from tests.experiments.report_rows import runs
 
 ROOT = pathlib.Path(__file__).parents[2]
 ITEMS, USERS, ROWS = 60, 30, 1_500
@@ -108,6 +110,48 @@ def test_from_files_to_codes_to_a_comparison(release, tmp_path):
     assert float(line[5]) == pytest.approx(aucs[0] - aucs[1], abs=6e-5)
     assert float(line[6]) <= float(line[5]) <= float(line[8])
     assert any(x.startswith("new") for x in compared.stdout.splitlines())
+
+
+METHODS_ASKED = """
+from absl import app
+from experiments import comparing, train_ranker
+
+def told(comparison, *_):
+    print("asked:", *(method.id for method in comparison._methods))
+
+comparing.run_and_report = told
+app.run(train_ranker.main)
+"""
+
+
+def test_a_variant_is_of_all_methods_that_have_it(tmp_path):
+    load_dataset("planted").tables["true_factors"].save(tmp_path / "codes")
+    command = [sys.executable, "-c", METHODS_ASKED, f"--workdir={tmp_path / 'run'}"]
+    command += ["--methods=none,vq,moc,moc:diverse", "--num_codes=2"]
+    command += [f"--codes={tmp_path / 'codes'}", "--variant=shuffled"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    *_, asked = done.stdout.splitlines()
+    assert asked.split() == [
+        *("asked:", "none-0", "vq-1-shuffled", "moc-2-shuffled", "moc-2-diverse"),
+        "given_codes-8-shuffled",
+    ]
+
+
+def test_the_table_is_of_the_comparison_that_was_run(tmp_path, capsys):
+    """Another process may write its own results to the same folder meanwhile."""
+    ours, theirs = runs("none", {0: 0.6, 1: 0.7}), runs("none", {0: 0.1}, model="fmfm")
+
+    class Comparison:
+        def run(self, num_workers):
+            for done, row in enumerate(ours, 1):
+                yield Progress(done, 2, 1.0, row, False, ours[:done])
+            (tmp_path / "results.jsonl").write_text(json.dumps(theirs[0]) + "\n")
+
+    comparing.run_and_report(Comparison(), str(tmp_path), "Ours", 1)
+    table = (tmp_path / "table.md").read_text()
+    assert "0.6500" in table
+    assert "0.6500" in capsys.readouterr().out
+    assert "0.1" not in table.split("±")[0]
 
 
 def test_runs_on_other_rows_are_not_compared(tmp_path):

@@ -41,6 +41,51 @@ def test_each_cell_is_measured_once(items, tmp_path):
     assert changed["vectors_sha256"] != rows[0]["vectors_sha256"]
 
 
+def test_what_other_versions_measured_is_measured_anew_and_replaced(
+    items, tmp_path, monkeypatch
+):
+    path = tmp_path / "results.jsonl"
+    cells = indexer_figures.cells(["pq", "random"], [2], codebook_size=4, seeds=(0,))
+    pq, random = indexer_figures.run(cells, items, path)
+    earlier = {k: v for k, v in pq.items() if k != "package_versions"}
+    path.write_text(json.dumps(earlier) + "\n" + json.dumps(random) + "\n")
+    anew, same = indexer_figures.run(cells, items, path)
+    assert anew["package_versions"] == random["package_versions"]
+    assert same == random  # its seconds too
+    other = anew["configuration"] | {"codebook_size": 5}  # a default that has changed
+    path.write_text(json.dumps({**anew, "configuration": other}) + "\n")
+    (again,) = indexer_figures.run(cells[:1], items, path)
+    assert again["configuration"] == anew["configuration"]
+    assert len(path.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            '{"suite": "train_ranker", "method": "pq"}',
+            r"indexers alone.*'train_ranker'",
+        ),
+        ('{"method": "pq", "opt', r"results.jsonl must be a JSON object.*line 1"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_and_left_alone(
+    lines, message, items, tmp_path
+):
+    path = tmp_path / "results.jsonl"
+    path.write_text(lines)
+    cells = indexer_figures.cells(["pq"], [2], codebook_size=4, seeds=(0,))
+    with pytest.raises(ValueError, match=message):
+        indexer_figures.run(cells, items, path)
+    assert path.read_text() == lines
+
+
+def test_a_method_or_number_that_is_repeated_is_refused():
+    for names, counts in ((["pq", "pq"], [2]), (["pq"], [2, 2])):
+        with pytest.raises(ValueError, match="must be all different"):
+            indexer_figures.cells(names, counts, codebook_size=4, seeds=(0,))
+
+
 def test_figures_are_those_of_the_indexer(items, tmp_path):
     (cell,) = indexer_figures.cells(["pq"], [3], codebook_size=8, seeds=(5,))
     (row,) = indexer_figures.run([cell], items, tmp_path / "results.jsonl")

@@ -85,7 +85,7 @@ def test_the_table_has_a_row_a_case():
 
 @pytest.mark.slow
 def test_the_binary_profiles_a_case(tmp_path):
-    out = tmp_path / "profiles.md"
+    out = tmp_path / "new" / "profiles.md"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "experiments.profile_steps", "--scale=tiny"),

@@ -1,6 +1,7 @@
 """The suites ask for what their tables need, and a small one runs to its table."""
 
 import collections
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,7 +10,11 @@ import pytest
 
 from experiments import settings, suite_choice, suites
 from experiments.code_suites import CODE_SUITES
+from experiments.datasets import Loader
+from experiments.settings_search import SettingsSearch
+from experiments.suite_progress import run_suite
 from moc_tf.ranking import fusion, interactions
+from moc_tf.training import Block, Method, Outcome, RankerConfig, Run, methods_named
 
 
 def runs(name, data=suites.DATA, seeds=range(5)):
@@ -224,6 +229,57 @@ def test_a_suite_runs_to_its_table_and_is_not_run_again(tmp_path):
     assert "diverse" in (folder / "table.md").read_text()
     assert "12 runs, 12 done, 0 left" in run("reproduce", *arguments, "--dry_run")
     assert "12 of 12 runs were done before" in run("reproduce", *arguments)
+
+
+def test_a_line_of_progress_tells_the_candidates_of_a_search_apart(capsys):
+    ranker, moc = RankerConfig(), Method("moc", 2, "diverse")
+    block = Block("planted", "rating", ranker, (("epochs", 1),), (moc,), (0,))
+    other = dataclasses.replace(block, indexer=(("epochs", 2),))
+    fused = dataclasses.replace(ranker, fusion="residual")
+    blocks = [block, other, dataclasses.replace(block, ranker=fused)]
+
+    class Running:
+        def __init__(self):
+            self.blocks, self.runs = blocks, [Run(i, moc, 0) for i in range(3)]
+
+        def run(self, num_workers):
+            yield Outcome(self.runs[1], None, "", True, False, 1, 1, 0.0, None)
+            for run in self.runs:
+                yield Outcome(run, {"auc": 0.5}, "", False, False, 1, 3, 0.0, None)
+
+        def finished(self):
+            return dict.fromkeys(self.runs)
+
+    assert run_suite(Running(), 1) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    told = [[word for word in line if "=" in word] for line in lines]
+    assert told == [
+        ["epochs=2"],
+        ["fusion=self_gating", "epochs=1"],
+        ["fusion=self_gating", "epochs=2"],
+        ["fusion=residual", "epochs=1"],
+    ]
+    assert all("moc-2-diverse" in line for line in lines)
+
+
+def test_settings_of_indexers_are_searched_with_the_methods_that_have_them(
+    monkeypatch, tmp_path
+):
+    asked = []
+
+    def trials(self, name, tried, blocks):
+        asked.append((name, {m.name for [block] in blocks for m in block.methods}))
+        return [{"settings": t, "validation_auc": 0.5, "runs": 1} for t in tried]
+
+    monkeypatch.setattr(SettingsSearch, "_trials", trials)
+    methods = methods_named(["none", "moc", "rq_kmeans", "random"], [2])
+    search = SettingsSearch("planted", "rating", methods, (0,), Loader(), tmp_path, 1)
+    assert search.indexers(["dcn_v2"])["methods"] == ["moc-2"]
+    assert asked == [("indexers_epochs", {"moc"})]
+    search = SettingsSearch(
+        "planted", "rating", methods[2:], (0,), Loader(), tmp_path, 1
+    )
+    assert search.indexers(["dcn_v2"]) is None
 
 
 def searched(tmp_path, *flags):

@@ -1,6 +1,8 @@
+import concurrent.futures
 import json
 import operator
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ import tensorflow as tf
 
 from moc_tf.code_table import CodeTable
 from moc_tf.data import ItemVectors
+from moc_tf.data.serving_data import ServingData
 from moc_tf.indexing import load_indexer
 from moc_tf.training import Comparison, Method, RankerConfig, export_run
+from moc_tf.training.serving_record import keep_serving_data, keep_table
 
 RESULT_KEYS = (
     "suite dataset protocol model method num_codes fusion variant seed split run auc "
@@ -224,6 +228,28 @@ def test_another_given_table_is_another_run(make, data, planted, tmp_path):
     assert not progress.resumed
 
 
+def test_results_tell_what_is_unusual_in_their_indexer(data, planted, tmp_path):
+    def make(told, keep_models=True):
+        return Comparison(
+            "test",
+            data,
+            planted.vectors,
+            [Method("none", 0), Method("pq", 2)],
+            [0],
+            RankerConfig(batch_size=1024, max_epochs=1, embedding_dim=4),
+            {"codebook_size": 16, "epochs": 1},
+            tmp_path,
+            keep_models=keep_models,
+            told_options=told,
+        )
+
+    none, pq = [p.result for p in make(["codebook_size", "epochs"]).run()]
+    assert "indexer_options" not in none
+    assert pq["indexer_options"] == {"codebook_size": 16}  # pq has no epochs
+    light = make([], keep_models=False)  # the same run, as `run` tells
+    assert light.look_up(Method("pq", 2), 0) == (pq["run"], pq)
+
+
 def test_shuffled_codes_keep_their_usage_and_change_their_items(make, planted):
     comparison = make([Method("true_factors", 6, "shuffled")], seeds=[0])
     (progress,) = comparison.run()
@@ -281,3 +307,57 @@ def test_a_comparison_that_cannot_be_run_is_refused_at_once(
 ):
     with pytest.raises(ValueError, match=message):
         make(methods, seeds)
+
+
+def test_a_given_table_that_lacks_an_item_is_refused_at_once(data, planted, tmp_path):
+    whole = planted.true_factors
+    lacks = str(data.item_ids[7])
+    kept = whole.item_ids != lacks
+    table = CodeTable(whole.item_ids[kept], whole.codes[kept], whole.codebook_size)
+    with pytest.raises(ValueError, match=rf"'given'.* lacks 1 .*Received: .*{lacks}"):
+        Comparison(
+            "test",
+            data,
+            planted.vectors,
+            [Method("given", 6)],
+            [0],
+            RankerConfig(),
+            {},
+            tmp_path,
+            {"given": table},
+        )
+
+
+def test_what_runs_share_is_written_by_one_process_at_a_time(
+    data, planted, tmp_path, monkeypatch
+):
+    saved = []
+
+    def watch(kind):
+        save = kind.save
+
+        def slowly(self, path):
+            saved.append(kind)
+            time.sleep(0.2)
+            save(self, path)
+
+        monkeypatch.setattr(kind, "save", slowly)
+
+    watch(ServingData)
+    watch(CodeTable)
+
+    def keep(_):
+        keep_serving_data(data, tmp_path)
+        return keep_table(planted.true_factors, tmp_path, "given-6")
+
+    with concurrent.futures.ThreadPoolExecutor(2) as two:  # a lock is of an open file
+        one, other = two.map(keep, range(2))
+    assert saved == [ServingData, CodeTable]
+    assert CodeTable.load(one) == CodeTable.load(other) == planted.true_factors
+
+
+def test_a_worker_that_is_not_the_first_writes_nothing(make, tmp_path, monkeypatch):
+    monkeypatch.setattr("moc_tf.training.comparison.writes", lambda _: False)
+    make([Method("true_factors", 6)], seeds=[0]).run_one(Method("true_factors", 6), 0)
+    written = {path.name for path in tmp_path.iterdir()}
+    assert not written & {"serving", "codes", "results.jsonl"}

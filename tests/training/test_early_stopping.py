@@ -85,6 +85,11 @@ def test_validation_rows_of_one_label_are_refused():
         EarlyStoppingOnAUC(tf.data.Dataset.range(2).batch(2), np.ones(2), 1)
 
 
+def test_a_validation_part_without_rows_is_refused():
+    with pytest.raises(ValueError, match=r"both labels\. Received: 0 rows"):
+        EarlyStoppingOnAUC(tf.data.Dataset.range(0).batch(2), np.ones(0), 1)
+
+
 def test_patience_must_be_positive():
     with pytest.raises(ValueError, match="Received: 0"):
         EarlyStoppingOnAUC(tf.data.Dataset.range(4).batch(4), LABELS, 0)

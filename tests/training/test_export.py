@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -57,6 +58,7 @@ def test_a_process_without_moc_tf_gives_what_training_gave(runs, planted, tmp_pa
         text=True,
     )
     assert printed.returncode == 0, printed.stderr
+    assert "checkpoint" not in printed.stderr
     assert f"Wrote {out}: deepfm on planted, method moc with 2 codes" in printed.stdout
     assert "with_item_vectors" in printed.stdout
     assert ":predict" in printed.stdout
@@ -176,3 +178,27 @@ def test_the_model_alone_is_saved_and_described(exported, ranker):
         for name, _ in tf.train.list_variables(f"{exported.path}/variables/variables")
     ]
     assert not [name for name in names if "optimizer" in name or "keras" in name]
+
+
+def test_a_run_keeps_no_state_of_the_optimizer(runs):
+    checkpoint = str(runs.folder("moc") / "checkpoint" / "model")
+    names = [name for name, _ in tf.train.list_variables(checkpoint)]
+    assert names
+    assert not [name for name in names if "optimizer" in name]
+
+
+def test_a_run_that_kept_the_optimizer_is_exported_as_well(runs, ranker, tmp_path):
+    shutil.copytree(runs.workdir, tmp_path / "earlier")
+    run = tmp_path / "earlier" / runs.folder("moc").relative_to(runs.workdir)
+    ranker.compile(optimizer="adam")
+    ranker.optimizer.build(ranker.trainable_variables)
+    tf.train.Checkpoint(model=ranker).write(str(run / "checkpoint" / "model"))
+    out = tmp_path / "out"
+    command = ["-m", "experiments.export_ranker", f"--run={run}", f"--out={out}"]
+    printed = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert printed.returncode == 0, printed.stderr
+    assert "checkpoint" not in printed.stderr
+    answer = served(out, user=runs.users, item=runs.items)
+    np.testing.assert_allclose(answer["logit"], runs.logits["moc"], atol=1e-5)

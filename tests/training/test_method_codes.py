@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -123,3 +124,23 @@ def test_codes_of_other_training_items_are_made_anew(make, data, planted, tmp_pa
     fewer = dataclasses.replace(data, train=rows)
     codes = MethodCodes(fewer, planted.vectors, OPTIONS, tmp_path, {})
     assert codes.folders(MOC, seed=0)["codes"] != path
+
+
+def cut_off(folder):
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text()[:100])
+
+
+@pytest.mark.parametrize(
+    ("lost", "harm"),
+    [("codes", cut_off), ("indexers", cut_off), ("indexers", shutil.rmtree)],
+)
+def test_what_is_damaged_or_gone_is_made_again(make, lost, harm, tmp_path):
+    pq = Method("pq", 2)
+    table = make(tmp_path).table(pq, seed=0)
+    harm(only(tmp_path, f"{lost}/pq-2/seed-0-*"))
+    again = make(tmp_path).table(pq, seed=0)
+    np.testing.assert_array_equal(again.codes, table.codes)
+    assert CodeTable.load(only(tmp_path, "codes/pq-2/seed-0-*")) == again
+    indexer = load_indexer(only(tmp_path, "indexers/pq-2/seed-0-*"))
+    assert indexer.config.seed == 0

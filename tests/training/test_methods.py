@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from moc_tf.data.schema import IdTablesFeature, VectorFeature
-from moc_tf.training import Method, methods_named
+from moc_tf.training import Method, methods_named, with_variant
 
 
 def test_methods_by_name():
@@ -24,6 +24,23 @@ def test_methods_by_name():
     ]
 
 
+def test_variants_by_name_and_for_those_that_have_them():
+    methods = methods_named(["none", "vq", "moc:diverse", "moc"], [2])
+    assert methods[2:] == [Method("moc", 2, "diverse"), Method("moc", 2)]
+    given = Method("given_codes", 3)
+    assert with_variant([*methods, given], "shuffled") == [
+        Method("none", 0),
+        Method("vq", 1, "shuffled"),
+        Method("moc", 2, "diverse"),
+        Method("moc", 2, "shuffled"),
+        Method("given_codes", 3, "shuffled"),
+    ]
+    assert with_variant([given, *methods[3:]], "diverse") == [given, methods[2]]
+    assert with_variant(methods, "") == methods
+    with pytest.raises(ValueError, match=r"'diverse' must be.*\['none', 'vq'\]"):
+        with_variant(methods[:2], "diverse")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -36,6 +53,7 @@ def test_methods_by_name():
         (lambda: Method("moc", 2, "reversed"), "'reversed'"),
         (lambda: Method("id_me", 2, "shuffled"), "'id_me' has none"),
         (lambda: Method("none", 0, "shuffled"), "'none' has none"),
+        (lambda: methods_named(["vq:diverse"], [2]), r"'vq' must.*\['', 'shuffled'\]"),
     ],
 )
 def test_impossible_methods_are_refused(make, message):

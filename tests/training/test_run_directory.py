@@ -99,6 +99,19 @@ def test_an_unfinished_run_of_the_same_configuration_keeps_what_it_has(tmp_path,
     assert not (tmp_path / "serving.json").exists()
 
 
+def test_a_run_that_goes_on_forgets_what_is_of_a_finished_one(tmp_path, model):
+    directory = RunDirectory(tmp_path, CONFIG)
+    directory.start()
+    train(model, directory)
+    (tmp_path / "serving.json").write_text("{}")
+    directory.finish(model, {})
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "result.json").unlink()  # as if it had been broken off just before
+    RunDirectory(tmp_path, CONFIG).start()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"config.json", "environment.json", "metrics.jsonl", "tensorboard"}
+
+
 def test_an_epoch_done_again_replaces_its_line_and_those_after_it(tmp_path, model):
     directory = RunDirectory(tmp_path, CONFIG)
     directory.start()

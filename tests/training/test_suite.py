@@ -121,11 +121,51 @@ def test_a_run_that_fails_is_recorded_and_tried_again(make, monkeypatch):
     assert len(rows(broken)) == 3
     (failure,) = rows(broken, "failures")
     assert failure["error"].endswith("RuntimeError: out of luck\n")
-    assert (failure["name"], failure["seed"]) == ("none", 1)
+    assert (failure["method"], failure["seed"]) == ("none", 1)
     monkeypatch.undo()
     assert [o.resumed for o in runs(broken)] == [True, True, True, False]
     assert len(rows(broken)) == 4
     assert rows(broken, "failures") == []
+
+
+def test_a_failure_tells_its_configuration_as_a_result_does(
+    data, planted, tmp_path, monkeypatch
+):
+    def fails(self, method, seed):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(Comparison, "run_one", fails)
+    pq = Method("pq", 2, "shuffled")
+    block = Block("planted", "rating", RANKER, INDEXER, (pq,), (0,))
+    changed = {"fusion": "residual", "learning_rate": 0.5}
+    ranker = dataclasses.replace(RANKER, **changed)
+    other = dataclasses.replace(block, ranker=ranker)
+    suite = Suite("odd", [block, other], Load(data, planted.vectors), tmp_path)
+    list(suite.run())
+    plain, failure = rows(suite, "failures")
+    assert failure.pop("error").endswith("out of luck\n")
+    assert failure == {
+        **{"dataset": "planted", "protocol": "rating", "model": "dcn_v2"},
+        **{"method": "pq", "num_codes": 2, "fusion": "residual"},
+        **{"variant": "shuffled", "learning_rate": 0.5, "seed": 0},
+    }
+    assert (plain["fusion"], plain["learning_rate"]) == ("self_gating", 1e-3)
+
+
+def test_what_is_done_is_found_without_asking_twice(make, monkeypatch):
+    suite = make("quick", NONE, MOC)
+    suite.finished()
+    asked = []
+    directory = Comparison._run_directory
+
+    def counted(self, method, seed):
+        asked.append((method, seed))
+        return directory(self, method, seed)
+
+    monkeypatch.setattr(Comparison, "_run_directory", counted)
+    monkeypatch.setattr("importlib.metadata.version", asked.append)
+    suite.finished()
+    assert asked == [(run.method, run.seed) for run in suite.runs]
 
 
 def test_rankers_are_not_trained_on_codes_that_could_not_be_made(make, monkeypatch):
@@ -141,7 +181,7 @@ def test_rankers_are_not_trained_on_codes_that_could_not_be_made(make, monkeypat
         (False, NONE, False),
     ]
     assert [r["method"] for r in rows(broken)] == ["none"]
-    assert [r["name"] for r in rows(broken, "failures")] == ["moc"]
+    assert [r["method"] for r in rows(broken, "failures")] == ["moc"]
 
 
 def test_methods_with_the_same_codes_share_an_indexer(make, tmp_path):
@@ -246,6 +286,22 @@ def test_rows_that_are_there_stay_there(make, tmp_path):
     again = make("here", NONE)  # without the earlier rows
     assert [o.resumed for o in runs(again)] == [True, True]
     assert rows(again) == [{**row, "suite": "here"} for row in taken_over]
+
+
+def test_rows_that_the_blocks_do_not_ask_for_are_kept(make, tmp_path, monkeypatch):
+    list(make("here", NONE).run())
+    before = rows(make("here", NONE))
+    shutil.rmtree(tmp_path / "runs")  # the rows are all that is left of them
+    fewer = make("here", NONE, seeds=(0,))
+    list(fewer.run())
+    assert rows(fewer) == before[:1]
+    monkeypatch.setattr("moc_tf.__version__", "9.9.9")
+    list(make("here", NONE, seeds=(0,)).run())
+    assert rows(fewer)[0]["package_versions"]["moc_tf"] == "9.9.9"
+    monkeypatch.undo()
+    again = make("here", NONE)
+    assert [o.resumed for o in again.run()] == [True, True]
+    assert rows(again) == before
 
 
 def test_rows_that_cannot_be_read_are_an_error(make, tmp_path):

@@ -232,6 +232,16 @@ def test_libraries_in_workers_share_the_cores(tmp_path, monkeypatch):
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
+def threads_here(_):
+    yield os.environ["OMP_NUM_THREADS"]
+
+
+def test_workers_without_a_task_get_no_cores(monkeypatch):
+    monkeypatch.setattr("moc_tf.training.workers.num_cores", lambda: 6)
+    assert list(spread(threads_here, [0], 3)) == ["6"]
+    assert list(spread(threads_here, [], 3)) == []
+
+
 def test_no_worker_is_refused():
     with pytest.raises(ValueError, match="Received: 0"):
         list(spread(squares, [1], 0))
