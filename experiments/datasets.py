@@ -4,14 +4,19 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
+import numpy as np
+
 from moc_tf.code_table import CodeTable
 from moc_tf.data import (
+    Catalogue,
     ItemVectors,
     RankingData,
     load_amazon,
     load_item_vectors,
     make_planted,
     prepare_ranking_data,
+    read_interactions,
+    read_items,
 )
 from moc_tf.data.amazon_files import CATEGORIES, release_paths, vectors_path
 
@@ -43,7 +48,7 @@ def load_dataset(
 
     Args:
       name: one of `DATASETS`.
-      protocol: "rating" or "implicit".
+      protocol: "rating", "implicit" or "click", which Amazon has no column for.
       data_dir: of an Amazon data set: the folder with the release's files; None
         downloads them through TensorFlow Datasets.
       vectors: file of item vectors; None takes `item_embeddings_<Category>.npz` of
@@ -91,28 +96,102 @@ def load_dataset(
 
 
 @dataclasses.dataclass(frozen=True)
-class Loader:
-    """Loads data sets for a `Suite`, from one folder.
+class Files:
+    """A data set in files of the user's own.
 
     Attributes:
-      data_dir: see `load_dataset`.
+      interactions: file that `moc_tf.data.read_interactions` reads.
+      vectors: file of item vectors, of every item of the interactions.
+      items: file that `moc_tf.data.read_items` reads; None if no attribute is needed.
+      attributes: columns of `items` that become features of the ranker.
+    """
+
+    interactions: str
+    vectors: str
+    items: str | None = None
+    attributes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What tables and settings call the data set."""
+        return f"files/{pathlib.Path(self.interactions).stem}"
+
+    def load(self, protocol: str) -> Dataset:
+        """Loads the data set; items without an interaction are left out.
+
+        Args:
+          protocol: "rating", "implicit" or "click".
+
+        Raises:
+          ValueError: if a file is missing or malformed, the interactions have no column
+            for the protocol, or an item lacks attributes or a vector.
+        """
+        if bool(self.items) != bool(self.attributes):
+            raise ValueError(
+                "A file of items is read for its attributes, so that --items and "
+                f"--attributes need one another. Received: items={self.items!r}, "
+                f"attributes={list(self.attributes)}."
+            )
+        interactions = read_interactions(self.interactions)
+        catalogue = Catalogue(np.unique(interactions.item_ids), {})
+        if self.items:
+            described = read_items(self.items, self.attributes)
+            rows = described.rows(catalogue.item_ids)
+            catalogue = Catalogue(
+                catalogue.item_ids,
+                {name: v[rows] for name, v in described.attributes.items()},
+            )
+        items = load_item_vectors(self.vectors)
+        items.aligned_to(catalogue.item_ids)  # raises now, not after the first fit
+        ranking = prepare_ranking_data(
+            interactions,
+            catalogue,
+            protocol,
+            self.name,
+            item_attributes=self.attributes,
+        )
+        return Dataset(ranking, items, {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Loader:
+    """Loads data sets for a `Suite`.
+
+    Attributes:
+      data_dir: see `load_dataset`; the folder of all Amazon data sets.
+      vectors: the same; for one data set.
+      files: the data set of that name, if one is in files.
     """
 
     data_dir: str | None = None
+    vectors: str | None = None
+    files: Files | None = None
+
+    def dataset(self, name: str, protocol: str) -> Dataset:
+        """The data set of that name.
+
+        Raises:
+          ValueError: as `load_dataset` and `Files.load`.
+        """
+        if self.files and name == self.files.name:
+            return self.files.load(protocol)
+        return load_dataset(name, protocol, self.data_dir, self.vectors)
 
     def __call__(self, name: str, protocol: str) -> tuple[RankingData, ItemVectors]:
         """The data set of that name and protocol, and its vectors.
 
         Raises:
-          ValueError: as `load_dataset`; also for an Amazon data set without a folder.
+          ValueError: as `dataset`; also for an Amazon data set without a folder or
+            vectors.
         """
         is_planted = name == "planted"
-        if name in DATASETS and not is_planted and self.data_dir is None:
+        if name in DATASETS and not is_planted and not (self.data_dir or self.vectors):
             category = name.removeprefix("amazon/")
             raise ValueError(
                 f"Data set {name!r} needs its files. Give --data_dir, a folder with "
                 "those of the Amazon 2014 release and "
                 f"{vectors_path(category, '').name}. Received: no folder."
             )
-        dataset = load_dataset(name, protocol, None if is_planted else self.data_dir)
+        folder = None if is_planted else self.data_dir
+        dataset = dataclasses.replace(self, data_dir=folder).dataset(name, protocol)
         return dataset.ranking, dataset.vectors

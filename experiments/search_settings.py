@@ -10,13 +10,16 @@ is favoured. The test part is not read. What was chosen, and what every candidat
 reached, is written to experiments/configs/, where `train_ranker` and `reproduce` find
 it; what stands there of the indexers and of other rankers stays. A search that is
 broken off goes on when it is started again.
+
+`--interactions` and `--vectors` name files of your own, as for `train_ranker`, which
+finds what was chosen by the file's name.
 """
 
 from absl import app, flags
 
-_DATASET = flags.DEFINE_string("dataset", "amazon/beauty", "Name of the data set.")
-_PROTOCOL = flags.DEFINE_enum("protocol", "rating", ["rating", "implicit"], "Of it.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the Amazon 2014 files.")
+from experiments import dataset_flags
+
+flags.adopt_module_key_flags(dataset_flags)  # so that --help shows them
 _MODELS = flags.DEFINE_list(
     "models",
     ["autoint_plus", "dcn_v2", "deepfm", "dlrm", "fmfm", "ipnn", "xdeepfm"],
@@ -32,16 +35,15 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where to write.", required=True
 def main(_: list[str]) -> None:
     """Searches, and writes what was found."""
     from experiments import settings
-    from experiments.datasets import Loader
     from experiments.settings_search import SearchError, SettingsSearch
     from experiments.usage_errors import usage_errors
     from moc_tf.ranking import interactions
     from moc_tf.training import methods_named
     from moc_tf.training.loading import load_once
 
-    dataset, protocol = _DATASET.value, _PROTOCOL.value
-    load = Loader(_DATA_DIR.value)
+    protocol = dataset_flags.protocol()
     with usage_errors():
+        dataset, load = dataset_flags.given()
         for model in _MODELS.value:
             interactions.options(model)  # if there is such a ranker
         methods = methods_named(_METHODS.value, [_NUM_CODES.value])

@@ -102,8 +102,8 @@ def default_setting(dataset: str, protocol: str) -> Setting:
     """What a search starts from.
 
     Args:
-      dataset: "planted" or the name of an Amazon data set.
-      protocol: "rating" or "implicit".
+      dataset: "planted", the name of an Amazon data set, or that of files.
+      protocol: "rating", "implicit" or "click".
     """
     if dataset == "planted":
         return PLANTED
@@ -114,8 +114,8 @@ def setting(dataset: str, protocol: str, model: str) -> Setting:
     """The setting of a ranker on a data set, as far as it was searched.
 
     Args:
-      dataset: "planted" or the name of an Amazon data set.
-      protocol: "rating" or "implicit".
+      dataset: "planted", the name of an Amazon data set, or that of files.
+      protocol: "rating", "implicit" or "click".
       model: name of the ranker; one without an entry has the defaults.
 
     Raises:
@@ -134,8 +134,8 @@ def indexer_setting(dataset: str, protocol: str) -> tuple[tuple[str, Any], ...]:
     """Settings of the indexers on a data set, (name, value) each, whatever the ranker.
 
     Args:
-      dataset: "planted" or the name of an Amazon data set.
-      protocol: "rating" or "implicit".
+      dataset: "planted", the name of an Amazon data set, or that of files.
+      protocol: "rating", "implicit" or "click".
     """
     return tuple(setting(dataset, protocol, AMAZON.ranker.model).indexer.items())
 
@@ -180,8 +180,8 @@ def keep(dataset: str, protocol: str, found: Searched) -> pathlib.Path:
     """Writes what was found; the entries of all else stay.
 
     Args:
-      dataset: "planted" or the name of an Amazon data set.
-      protocol: "rating" or "implicit".
+      dataset: "planted", the name of an Amazon data set, or that of files.
+      protocol: "rating", "implicit" or "click".
       found: what is new.
 
     Returns:

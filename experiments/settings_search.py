@@ -26,8 +26,8 @@ class SettingsSearch:
     none of the methods is favoured.
 
     Args:
-      dataset: "planted" or the name of an Amazon data set.
-      protocol: "rating" or "implicit".
+      dataset: "planted", the name of an Amazon data set, or that of files.
+      protocol: "rating", "implicit" or "click".
       methods: averaged.
       seeds: averaged.
       load: of the data; see `Suite`.

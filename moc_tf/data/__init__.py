@@ -2,6 +2,7 @@
 
 from moc_tf.data.amazon_files import load_amazon
 from moc_tf.data.dense_features import NumericFeature, VectorFeature
+from moc_tf.data.interaction_files import read_interactions
 from moc_tf.data.interactions import Catalogue, Interactions
 from moc_tf.data.item_embedding import embed_items
 from moc_tf.data.item_files import read_items
@@ -59,6 +60,7 @@ __all__ = [
     "make_batches",
     "make_planted",
     "prepare_ranking_data",
+    "read_interactions",
     "read_items",
     "split_by_time",
 ]

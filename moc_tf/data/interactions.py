@@ -76,16 +76,20 @@ class Interactions:
       item_ids: strings, [rows].
       timestamps: int64 seconds since 1970, [rows].
       ratings: float32, [rows], in the units of the source; None where it has none.
+      clicks: bool, [rows], or numbers 0 and 1: was the item clicked where it was shown?
+        None where the source does not say.
 
     Raises:
       ValueError: if columns differ in length, ids are no strings or integers, times no
-        integers, or ratings not finite. It names the first such row.
+        integers, ratings not finite, or clicks neither 0 nor 1. It names the first such
+        row.
     """
 
     user_ids: np.ndarray
     item_ids: np.ndarray
     timestamps: np.ndarray
     ratings: np.ndarray | None
+    clicks: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         lengths = {
@@ -106,6 +110,8 @@ class Interactions:
         object.__setattr__(self, "timestamps", _as_seconds(self.timestamps))
         if self.ratings is not None:
             object.__setattr__(self, "ratings", _as_ratings(self.ratings))
+        if self.clicks is not None:
+            object.__setattr__(self, "clicks", _as_clicks(self.clicks))
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -117,6 +123,7 @@ class Interactions:
             self.item_ids[rows],
             self.timestamps[rows],
             None if self.ratings is None else self.ratings[rows],
+            None if self.clicks is None else self.clicks[rows],
         )
 
 
@@ -163,6 +170,17 @@ def _as_ratings(ratings: npt.ArrayLike) -> np.ndarray:
             "rows without a rating, or give None for ratings if no row has one."
         )
     return values
+
+
+def _as_clicks(clicks: npt.ArrayLike) -> np.ndarray:
+    values = np.asarray(clicks)
+    is_click = values == 1
+    if not (is_good := np.asarray(is_click | (values == 0))).all():
+        row = int(np.argmin(is_good))
+        raise ValueError(
+            f"clicks must be 0 or 1. Received: {values[row]!r} in row {row}."
+        )
+    return is_click
 
 
 def _first_missing(values: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from moc_tf.data.interactions import Interactions
 from moc_tf.data.splits import TimeSplit
 from moc_tf.identifiers import as_identifiers
 
-PROTOCOLS = ("rating", "implicit")
+PROTOCOLS = ("rating", "implicit", "click")
 
 _LIKED = 3.0  # a rating above this is a click
 _MAX_DRAWS = 100
@@ -46,6 +46,7 @@ def label_parts(
 ) -> tuple[LabelledRows, LabelledRows, LabelledRows]:
     """Labels the training, validation and test rows.
 
+    `click`: the log says itself which of its rows are clicks.
     `rating`: an interaction is a click if its rating is above 3.
     `implicit`: each interaction is a click, followed by one row labelled 0: the same
     user with the item of another interaction of the part, drawn at random among those
@@ -66,7 +67,7 @@ def label_parts(
     Args:
       interactions: the log.
       split: its parts.
-      protocol: "rating" or "implicit".
+      protocol: "rating", "implicit" or "click".
       seed: of the drawn items.
 
     Returns:
@@ -74,28 +75,35 @@ def label_parts(
 
     Raises:
       ValueError: if the protocol is unknown, or `rating` is asked of a log without
-        ratings.
+        ratings, or `click` of one without clicks.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(
             f"The protocol must be one of {list(PROTOCOLS)}. Received: {protocol!r}."
         )
     parts = (split.train, split.validation, split.test)
-    if protocol == "rating":
-        if interactions.ratings is None:
-            raise ValueError(
-                "The protocol 'rating' needs ratings, and these interactions have none "
-                "(no `overall` in the file). Use the protocol 'implicit'."
-            )
-        liked = interactions.ratings > _LIKED
-        train, validation, test = (
-            LabelledRows(
-                interactions.user_ids[rows], interactions.item_ids[rows], liked[rows]
-            )
-            for rows in parts
+    if protocol == "implicit":
+        return _with_negatives(interactions, parts, np.random.default_rng(seed))
+    is_click = _is_click(interactions, protocol)
+    train, validation, test = (
+        LabelledRows(
+            interactions.user_ids[rows], interactions.item_ids[rows], is_click[rows]
         )
-        return train, validation, test
-    return _with_negatives(interactions, parts, np.random.default_rng(seed))
+        for rows in parts
+    )
+    return train, validation, test
+
+
+def _is_click(interactions: Interactions, protocol: str) -> np.ndarray:
+    """Which rows of a log are clicks by what stands there."""
+    column = interactions.ratings if protocol == "rating" else interactions.clicks
+    if column is None:
+        source = {"rating": "`overall` or `rating`", "click": "`click`"}[protocol]
+        raise ValueError(
+            f"The protocol {protocol!r} needs {protocol}s, and these interactions have "
+            f"none (no {source} in the file). Use the protocol 'implicit'."
+        )
+    return column > _LIKED if protocol == "rating" else column
 
 
 def _with_negatives(

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,14 @@ from moc_tf.data.splits import split_by_time
 from moc_tf.data.vectors import ItemVectors
 from moc_tf.data.vocabulary import Vocabulary
 
-_ITEM_ATTRIBUTES = ("brand", "category")
 _CODES = "codes"
 _ITEM = "item"
+_ITEM_ROW = "item_row"
 _ITEM_TABLES = "item_tables"
 _ITEM_VECTOR = "item_vector"
+_LABEL = "label"
+_USER = "user"
+_OWN_NAMES = (_CODES, _ITEM, _ITEM_ROW, _ITEM_TABLES, _ITEM_VECTOR, _LABEL, _USER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +63,7 @@ class RankingData:
 
     Attributes:
       name: of the data set.
-      protocol: "rating" or "implicit".
+      protocol: "rating", "implicit" or "click".
       item_ids: strings, [items], the catalogue's order, which `item_rows` refer to.
       item_features: name -> int32 [items], vocabulary ids; 0 for values unseen in
         training. Vectors, if any: floats [items, X].
@@ -202,8 +205,8 @@ class RankingData:
         if table is not None:
             features[_CODES] = table.lookup(self.item_ids)
         log = {
-            "user": part.users,
-            "item_row": part.item_rows,
+            _USER: part.users,
+            _ITEM_ROW: part.item_rows,
             self.schema.label: part.labels,
         }
         return make_batches(
@@ -211,7 +214,7 @@ class RankingData:
             batch_size,
             shuffle_seed,
             features,
-            "item_row",
+            _ITEM_ROW,
             first_pass=first_pass,
         )
 
@@ -222,25 +225,32 @@ def prepare_ranking_data(
     protocol: str,
     name: str,
     seed: int = 0,
+    item_attributes: Sequence[str] = ("brand", "category"),
 ) -> RankingData:
     """Splits by time, labels, and turns values into ids by the training part alone.
 
     Args:
       interactions: the log.
-      catalogue: every item of the log; attributes "brand" and "category" become
-        features where the training part has more than one value of them.
-      protocol: "rating" or "implicit"; see `label_parts`.
+      catalogue: every item of the log.
+      protocol: "rating", "implicit" or "click"; see `label_parts`.
       name: of the data set, for reports.
       seed: of the protocol's draws.
+      item_attributes: attributes of the catalogue that become features, where it has
+        them and the training part has more than one value of them.
 
     Raises:
-      ValueError: if the log names items that the catalogue lacks, or the protocol
-        does not fit the log.
+      ValueError: if the log names items that the catalogue lacks, the protocol does not
+        fit the log, or an attribute has the name of another feature.
     """
+    if taken := [name for name in item_attributes if name in _OWN_NAMES]:
+        raise ValueError(
+            f"Attributes of items must not be named as other columns are. Received: "
+            f"{taken}. Rename them; taken are {list(_OWN_NAMES)}."
+        )
     split = split_by_time(interactions)
     parts = label_parts(interactions, split, protocol, seed)
     user_vocabulary = Vocabulary(parts[0].user_ids)
-    vocabularies = {"user": user_vocabulary}
+    vocabularies = {_USER: user_vocabulary}
     users = np.unique(interactions.user_ids)
     item_counts = np.bincount(
         catalogue.rows(interactions.item_ids[split.train]),
@@ -254,10 +264,10 @@ def prepare_ranking_data(
 
     attributes = {_ITEM: catalogue.item_ids} | {
         attribute: catalogue.attributes[attribute]
-        for attribute in _ITEM_ATTRIBUTES
+        for attribute in item_attributes
         if attribute in catalogue.attributes
     }
-    item_features, features = {}, [CategoricalFeature("user", user_vocabulary.size)]
+    item_features, features = {}, [CategoricalFeature(_USER, user_vocabulary.size)]
     for attribute, values in attributes.items():
         vocabulary = Vocabulary(values[known_items])
         if vocabulary.size > 2:  # else the same for every row of training

@@ -27,8 +27,8 @@ class TimeSplit:
 def split_by_time(interactions: Interactions) -> TimeSplit:
     """Splits 80/10/10 at two points of time common to all users.
 
-    Rows of equal time are ordered by user id, then by item id, then by rating, so that
-    the split does not depend on the order of the log.
+    Rows of equal time are ordered by user id, then by item id, then by rating, then by
+    click, so that the split does not depend on the order of the log.
 
     Raises:
       ValueError: if there are fewer than 10 interactions.
@@ -39,8 +39,9 @@ def split_by_time(interactions: Interactions) -> TimeSplit:
             f"A split by time needs at least 10 interactions. Received: {rows}."
         )
     keys = [interactions.item_ids, interactions.user_ids, interactions.timestamps]
-    if interactions.ratings is not None:
-        keys.insert(0, interactions.ratings)
+    for values in (interactions.ratings, interactions.clicks):
+        if values is not None:
+            keys.insert(0, values)
     order = np.lexsort(keys)  # by the last key first
     first = int(rows * _SHARES[0])
     second = int(rows * (_SHARES[0] + _SHARES[1]))

@@ -21,7 +21,7 @@ class CodeBlock:
 
     Attributes:
       dataset: its name, as the suite's `load` knows it.
-      protocol: "rating" or "implicit".
+      protocol: "rating", "implicit" or "click".
       indexer: settings of the indexers, (name, value) each.
       methods: (name, method) each. The name stands in the rows, and several names may
         have the same method: so has "moc" of one code that of "vq".

@@ -14,7 +14,7 @@ class Block:
 
     Attributes:
       dataset: its name, as the suite's `load` knows it.
-      protocol: "rating" or "implicit".
+      protocol: "rating", "implicit" or "click".
       ranker: settings of the ranker.
       indexer: settings of the indexers, (name, value) each.
       methods: what is compared.

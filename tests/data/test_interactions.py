@@ -56,14 +56,25 @@ class TestInteractions:
     )
     def test_take_takes_from_every_column(self, rows):
         ratings = np.array([1.0, 2.0, 5.0], np.float32)
-        taken = Interactions(*self.LOG, ratings).take(rows)
+        columns = (*self.LOG, ratings, np.array([True, False, False]))
+        taken = Interactions(*columns).take(rows)
         order = np.arange(3)[rows]
-        for values, column in zip((*self.LOG, ratings), vars(taken).values(), strict=1):
+        for values, column in zip(columns, vars(taken).values(), strict=True):
             assert column.tolist() == values[order].tolist()
         assert len(taken) == 2
 
-    def test_ratings_may_be_absent(self):
-        assert Interactions(*self.LOG, None).take(np.array([1])).ratings is None
+    def test_ratings_and_clicks_may_be_absent(self):
+        taken = Interactions(*self.LOG, None).take(np.array([1]))
+        assert taken.ratings is None
+        assert taken.clicks is None
+
+    @pytest.mark.parametrize(
+        "clicks", [[1, 0, 1], [1.0, 0.0, 1.0], [True, False, True], np.int8([1, 0, 1])]
+    )
+    def test_clicks_are_0_and_1_of_any_type(self, clicks):
+        log = Interactions(*self.LOG, None, clicks)
+        assert log.clicks.tolist() == [True, False, True]
+        assert log.clicks.dtype == bool
 
     def test_columns_are_equally_long(self):
         with pytest.raises(
@@ -87,6 +98,11 @@ class TestInteractions:
             ),
             ({"ratings": np.array([5, 1, np.nan])}, "ratings must be finite.*row 2"),
             ({"ratings": [None, 1, 5]}, "ratings must be finite.*nan in row 0"),
+            ({"clicks": [0, 1, 2]}, "clicks must be 0 or 1.*2.* in row 2"),
+            ({"clicks": [0, None, 1]}, "clicks must be 0 or 1.*None in row 1"),
+            ({"clicks": np.array([0, 1, np.nan])}, "clicks must be 0 or 1.*nan.*row 2"),
+            ({"clicks": ["0", "1", "0"]}, "clicks must be 0 or 1.*'0'.* in row 0"),
+            ({"clicks": [0.5, 0, 1]}, r"clicks must be 0 or 1.*0\.5.* in row 0"),
         ],
     )
     def test_the_first_row_without_a_value_is_named(self, change, message):

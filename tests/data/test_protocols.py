@@ -90,6 +90,31 @@ class TestRating:
             label_parts(log, split_by_time(log), "rating")
 
 
+class TestClick:
+    def test_the_log_says_what_is_a_click_whatever_the_ratings(self):
+        clicks = np.array([0, 1, 1, 0, 0, 0, 1, 0, 0, 1])
+        times = np.arange(10)
+        ratings = np.full(10, 5, np.float32)
+        users, items = list("abcdefghij"), list("klmnopqrst")
+        log = Interactions(users, items, times, ratings, clicks)
+        train, validation, test = label_parts(log, split_by_time(log), "click")
+        assert train.labels.tolist() == [0, 1, 1, 0, 0, 0, 1, 0]
+        assert train.labels.dtype == np.float32
+        assert "".join(train.user_ids) == "abcdefgh"
+        assert "".join(train.item_ids) == "klmnopqr"
+        assert pairs(validation, 0) == [("i", "s")]
+        assert pairs(test, 1) == [("j", "t")]
+
+    def test_it_needs_clicks(self):
+        log = log_of(["u"] * 10, list("klmnopqrst"), np.full(10, 5, np.float32))
+        with pytest.raises(
+            ValueError,
+            match=r"'click' needs clicks, and these interactions have none .*`click`.* "
+            r"Use the protocol 'implicit'\.",
+        ):
+            label_parts(log, split_by_time(log), "click")
+
+
 @st.composite
 def logs(draw):
     """A log of up to 40 rows and a split of it, by which each part has a draw."""
@@ -188,6 +213,7 @@ class TestImplicit:
 def test_other_protocols_are_refused():
     log = log_of(["u"] * 10, list("klmnopqrst"))
     with pytest.raises(
-        ValueError, match=r"one of \['rating', 'implicit'\]\. Received: 'clicks'\."
+        ValueError,
+        match=r"one of \['rating', 'implicit', 'click'\]\. Received: 'clicks'\.",
     ):
         label_parts(log, split_by_time(log), "clicks")

@@ -133,6 +133,25 @@ def test_attributes_that_the_catalogue_lacks_are_no_features():
     assert [feature.name for feature in schema.features] == ["user", "item"]
 
 
+def test_attributes_are_those_asked_for():
+    data = prepare_ranking_data(
+        log_of(), CATALOGUE, "rating", "tiny", item_attributes=["title", "shop"]
+    )
+    assert list(data.item_features) == ["item", "title"]
+    titles = data.vocabularies["title"]
+    known = data.item_features["title"][[0, 1, 2]]
+    assert titles.values[known - 1].tolist() == ["t1", "t2", "t3"]
+    assert data.item_features["title"][3:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["item", "user", "codes", "label", "item_vector"])
+def test_an_attribute_named_as_another_feature_is_refused(name):
+    with pytest.raises(ValueError, match=rf"\['{name}'\]. Rename them"):
+        prepare_ranking_data(
+            log_of(), CATALOGUE, "rating", "tiny", item_attributes=["title", name]
+        )
+
+
 def test_names_are_kept(data):
     assert (data.name, data.protocol) == ("tiny", "rating")
 

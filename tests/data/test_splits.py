@@ -45,6 +45,16 @@ def test_ties_are_broken_by_rating_last():
     assert ratings[order].tolist() == sorted(ratings.tolist())
 
 
+def test_ties_of_rating_too_are_broken_by_click():
+    ratings = np.array([2, 1] * 5, np.float32)
+    clicks = np.array([1, 1, 0, 0, 1, 1, 0, 0, 1, 1], bool)
+    log = Interactions(["u"] * 10, ["i"] * 10, np.zeros(10, np.int64), ratings, clicks)
+    split = split_by_time(log)
+    order = np.concatenate([split.train, split.validation, split.test])
+    rows = list(zip(ratings.tolist(), clicks.tolist(), strict=True))
+    assert [rows[place] for place in order] == sorted(rows)
+
+
 @pytest.mark.parametrize(
     ("rows", "sizes"),
     [(10, (8, 1, 1)), (19, (15, 2, 2)), (70, (56, 7, 7)), (101, (80, 10, 11))],

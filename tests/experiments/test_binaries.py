@@ -3,14 +3,18 @@
 import gzip
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from experiments import comparing
-from experiments.datasets import Loader, load_dataset
+from experiments.datasets import Files, Loader, load_dataset
 from moc_tf.code_table import CodeTable
 from moc_tf.evaluation import auc
 from moc_tf.indexing import indexing_methods, load_indexer
@@ -232,6 +236,121 @@ def test_rating_without_ratings_is_an_error_that_names_the_other_protocol(
     )
     assert process.returncode != 0
     assert "Use the protocol 'implicit'" in process.stderr
+
+
+@pytest.fixture(scope="module")
+def own_files(tmp_path_factory):
+    """A log of shown items, and attributes and vectors of these and more items."""
+    folder = tmp_path_factory.mktemp("own")
+    random = np.random.default_rng(0)
+    shown = random.integers(ITEMS, size=ROWS)
+    log = pa.table(
+        {
+            "user_id": random.integers(USERS, size=ROWS),
+            "item_id": shown,
+            "timestamp": np.arange(ROWS) + 1_400_000_000,
+            "click": shown % 2,
+            "page": ["start"] * ROWS,
+        }
+    )
+    pq.write_table(log, folder / "log.parquet")
+    items = range(ITEMS + 5)
+    lines = [f"{item},b{item % 2},{'red' if item % 3 else 'blue'}\n" for item in items]
+    (folder / "items.csv").write_text("item_id,brand,colour\n" + "".join(lines))
+    np.savez(
+        folder / "vectors.npz",
+        item_id=np.arange(ITEMS + 5),
+        embedding=random.standard_normal((ITEMS + 5, 24)).astype(np.float16),
+    )
+    return folder
+
+
+def test_a_log_of_ones_own_is_compared_and_exported(own_files, tmp_path):
+    told = run(
+        "train_ranker",
+        f"--interactions={own_files / 'log.parquet'}",
+        f"--vectors={own_files / 'vectors.npz'}",
+        f"--items={own_files / 'items.csv'}",
+        "--attributes=brand,colour",
+        "--methods=none,moc",
+        "--num_codes=2",
+        "--codebook_size=8",
+        "--seeds=1",
+        "--num_workers=1",
+        "--max_epochs=8",
+        "--learning_rate=0.02",
+        "--batch_size=64",
+        f"--workdir={tmp_path / 'run'}",
+    ).stdout
+    assert "dcn_v2 on files/log, protocol click, 1 seeds" in told
+    lines = (tmp_path / "run/results.jsonl").read_text().splitlines()
+    results = [json.loads(line) for line in lines]
+    assert [(r["dataset"], r["protocol"]) for r in results] == [
+        ("files/log", "click")
+    ] * 2
+    # An item is clicked or is not, and its brand says so: chance is .5.
+    assert all(r["auc"] > 0.95 for r in results)
+    exported = run(
+        "export_ranker",
+        f"--run={tmp_path / 'run' / results[1]['run']}",
+        f"--out={tmp_path / 'export'}",
+    )
+    assert exported.returncode == 0
+    serve = tf.saved_model.load(tmp_path / "export").signatures["serving_default"]
+    answer = serve(user=tf.constant(["1", "1"]), item=tf.constant(["7", "8"]))
+    clicked, passed_over = answer["probability"].numpy()
+    assert clicked > 0.5 > passed_over
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--vectors=V", "--items=I", "--attributes=size"], r"no item has 'size'"),
+        (["--vectors=V", "--items=I"], r"--items and --attributes need one another"),
+        (["--vectors=V", "--protocol=rating"], r"'rating' needs ratings"),
+        (["--vectors=V", "--dataset=planted"], r"must be no --dataset"),
+        ([], r"--interactions needs --vectors"),
+    ],
+    ids=["no such attribute", "no attribute", "no ratings", "two data sets", "vectors"],
+)
+def test_files_of_ones_own_that_do_not_fit_are_told(
+    own_files, tmp_path, flags, message
+):
+    paths = {"V": own_files / "vectors.npz", "I": own_files / "items.csv"}
+    given = [flag if "=" not in flag else _with_path(flag, paths) for flag in flags]
+    process = run(
+        "train_ranker",
+        f"--interactions={own_files / 'log.parquet'}",
+        *given,
+        f"--workdir={tmp_path / 'run'}",
+        check=False,
+    )
+    assert process.returncode != 0
+    assert re.search(message, process.stderr)
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def _with_path(flag, paths):
+    name, value = flag.split("=")
+    return f"{name}={paths.get(value, value)}"
+
+
+def test_an_item_of_the_log_without_a_vector_is_named(own_files, tmp_path):
+    with np.load(own_files / "vectors.npz") as arrays:
+        keep = arrays["item_id"] != 11
+        np.savez(tmp_path / "few.npz", **{k: v[keep] for k, v in arrays.items()})
+    files = Files(str(own_files / "log.parquet"), str(tmp_path / "few.npz"))
+    with pytest.raises(ValueError, match=r"'11'"):
+        files.load("click")
+
+
+def test_attributes_without_a_log_are_refused(tmp_path):
+    process = run(
+        "train_ranker", "--attributes=brand", f"--workdir={tmp_path}", check=False
+    )
+    assert process.returncode != 0
+    assert "--interactions, which is missing" in process.stderr
 
 
 def test_vectors_alone_are_scored_by_what_users_clicked(tmp_path):
