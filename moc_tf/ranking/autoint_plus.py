@@ -54,8 +54,10 @@ class AutoIntPlus(keras.layers.Layer):
         self.hidden_units = layer_checks.integers(self, "hidden_units", hidden_units)
         precision = self.dtype_policy.name
         self.attention = [
-            FieldAttention(attention_dim, num_heads, dtype=precision)
-            for _ in range(depth)
+            FieldAttention(
+                attention_dim, num_heads, dtype=precision, name=f"attention_{layer}"
+            )
+            for layer in range(depth)
         ]
         self.output_unit = logit_unit()
         self.mlp = LogitMLP(self.hidden_units, dtype=precision)

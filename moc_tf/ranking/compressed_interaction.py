@@ -39,8 +39,13 @@ class CompressedInteraction(keras.layers.Layer):
         super().__init__(**kwargs)
         self.cin_units = layer_checks.integers(self, "cin_units", cin_units, length=1)
         self.compress = [
-            keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy.name)
-            for units in self.cin_units
+            keras.layers.Dense(
+                units,
+                use_bias=False,
+                dtype=self.dtype_policy.name,
+                name=f"compress_{layer}",
+            )
+            for layer, units in enumerate(self.cin_units)
         ]
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:

@@ -68,8 +68,10 @@ class DCNv2(keras.layers.Layer):
         )
         precision = self.dtype_policy.name
         self.cross = [
-            tfrs.layers.dcn.Cross(self.projection_dim, dtype=precision)
-            for _ in range(depth)
+            tfrs.layers.dcn.Cross(
+                self.projection_dim, dtype=precision, name=f"cross_{layer}"
+            )
+            for layer in range(depth)
         ]
         self.mlp = relu_layers(self.hidden_units, precision)
         self.output_unit = logit_unit()

@@ -54,6 +54,10 @@ def relu_layers(units: Sequence[int], precision: str) -> keras.layers.Layer:
     if precision != "float32":
         # TFRS' own have biases that learn wrongly in half precision.
         mlp._sublayers = [Dense(width, "relu", dtype=precision) for width in units]
+    # Keras would number them on from model to model, and where dense_9 is beside
+    # dense_10, which comes first by name, TensorFlow adds up in another order.
+    for place, layer in enumerate(mlp._sublayers):
+        layer._name = f"dense_{place}"
     return mlp
 
 

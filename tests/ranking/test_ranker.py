@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.data.schema import CategoricalFeature, CodeFeature, Schema
-from moc_tf.ranking import Ranker, SelfGatingFusion, make_ranker
+from moc_tf.ranking import Ranker, SelfGatingFusion, interactions, make_ranker
+from moc_tf.ranking.field_attention import FieldAttention
 from tests.ranking.small_rankers import NAMES, SCHEMA, rows, small
 
 
@@ -20,6 +22,24 @@ def test_the_schema_alone_builds_the_weights():
     assert len(model.weights) == len(weights)
     for built, used in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(built, used)
+
+
+@pytest.mark.parametrize("name", interactions.names())
+def test_the_order_of_names_does_not_tell_how_many_models_there_were(name):
+    """Keras numbers layers on, and dense_10 is before dense_9 by name."""
+
+    def order():
+        model = make_ranker(name, SCHEMA, embedding_dim=4)
+        model.build()
+        names = [weight.name for weight in model.weights]
+        return sorted(range(len(names)), key=names.__getitem__)
+
+    keras.backend.reset_uids()
+    first = order()
+    keras.backend.reset_uids()
+    for _ in range(9):  # the next of each is number 9, and then there is 10
+        keras.layers.Dense(3), tfrs.layers.dcn.Cross(), FieldAttention(3, 1)
+    assert order() == first
 
 
 def test_deepfm_adds_the_interaction_and_one_weight_for_each_id():

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
 from moc_tf.code_table import CodeTable
@@ -27,6 +28,19 @@ def test_a_seed_gives_the_same_result_however_often(trainer, planted):
     again = metrics(trainer.train(0, planted.true_factors))
     assert again == first
     assert other != first
+
+
+def test_how_many_models_there_were_changes_no_bit(trainer, data, planted):
+    """Keras numbers layers on, and the sums of a graph follow the order of names."""
+    first = metrics(trainer.train(1, planted.true_factors))
+    weights = trainer.model.get_weights()
+    keras.backend.reset_uids()
+    for _ in range(9):  # the next are cross_9, cross_10 and cross_11
+        tfrs.layers.dcn.Cross()
+    later = RankerTrainer(CONFIG, data, trainer.model.schema)
+    assert metrics(later.train(1, planted.true_factors)) == first
+    for one, other in zip(later.model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_reused_model_trains_as_a_new_one_does(trainer, data, planted):
