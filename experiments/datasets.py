@@ -124,7 +124,8 @@ class Files:
 
         Raises:
           ValueError: if a file is missing or malformed, the interactions have no column
-            for the protocol, or an item lacks attributes or a vector.
+            for the protocol, a part has no click or nothing else, or an item lacks
+            attributes or a vector.
         """
         if bool(self.items) != bool(self.attributes):
             raise ValueError(
@@ -150,7 +151,21 @@ class Files:
             self.name,
             item_attributes=self.attributes,
         )
+        self._check_labels(ranking)
         return Dataset(ranking, items, {})
+
+    def _check_labels(self, ranking: RankingData) -> None:
+        """Raises ValueError if a part has rows of one label alone: no AUC is of it."""
+        for part in ("train", "validation", "test"):
+            found = np.unique(getattr(ranking, part).labels)
+            if len(found) < 2:
+                raise ValueError(
+                    f"{self.interactions}: the {part} part (of 80, 10 and 10 % by "
+                    "time) must have rows that are clicks and rows that are not, by "
+                    f"the protocol {ranking.protocol!r}. Received: labels "
+                    f"{found.tolist()} alone. A log of clicks alone takes the protocol "
+                    "'implicit'."
+                )
 
 
 @dataclasses.dataclass(frozen=True)

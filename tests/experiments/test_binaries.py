@@ -16,6 +16,7 @@ import tensorflow as tf
 from experiments import comparing
 from experiments.datasets import Files, Loader, load_dataset
 from moc_tf.code_table import CodeTable
+from moc_tf.data import load_amazon
 from moc_tf.evaluation import auc
 from moc_tf.indexing import indexing_methods, load_indexer
 from moc_tf.training import Predictions, Progress
@@ -336,6 +337,30 @@ def _with_path(flag, paths):
     return f"{name}={paths.get(value, value)}"
 
 
+def test_a_data_set_in_files_of_ones_own_is_the_same_data_set(release, tmp_path):
+    built_in = load_dataset("amazon/beauty", data_dir=str(release))
+    log, catalogue = load_amazon("beauty", release)
+    columns = {
+        "user_id": log.user_ids,
+        "item_id": log.item_ids,
+        "timestamp": log.timestamps,
+        "rating": log.ratings,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "log.parquet")
+    items = pa.table(
+        {"item_id": catalogue.item_ids, "brand": catalogue.attributes["brand"]}
+    )
+    pq.write_table(items, tmp_path / "items.parquet")
+    vectors = str(release / "item_embeddings_Beauty.npz")
+    items = str(tmp_path / "items.parquet")
+    files = Files(str(tmp_path / "log.parquet"), vectors, items, ("brand",))
+    own = files.load("rating")
+    assert own.ranking.sha256 == built_in.ranking.sha256
+    assert own.ranking.item_features_sha256 == built_in.ranking.item_features_sha256
+    assert own.ranking.schema == built_in.ranking.schema
+    np.testing.assert_array_equal(own.vectors.vectors, built_in.vectors.vectors)
+
+
 def test_an_item_of_the_log_without_a_vector_is_named(own_files, tmp_path):
     with np.load(own_files / "vectors.npz") as arrays:
         keep = arrays["item_id"] != 11
@@ -343,6 +368,26 @@ def test_an_item_of_the_log_without_a_vector_is_named(own_files, tmp_path):
     files = Files(str(own_files / "log.parquet"), str(tmp_path / "few.npz"))
     with pytest.raises(ValueError, match=r"'11'"):
         files.load("click")
+
+
+@pytest.mark.parametrize(
+    ("rows", "click", "message"),
+    [
+        (slice(None), 1, r"the train part .* labels \[1\.0\] alone.*'implicit'"),
+        (slice(ROWS * 8 // 10, ROWS * 9 // 10), 0, r"the validation part .*\[0\.0\]"),
+        (slice(ROWS * 9 // 10, None), 0, r"the test part .*\[0\.0\]"),
+    ],
+)
+def test_a_part_of_one_label_is_named(own_files, tmp_path, rows, click, message):
+    log = pq.read_table(own_files / "log.parquet")
+    clicks = log["click"].to_numpy().copy()
+    clicks[rows] = click
+    path = tmp_path / "log.parquet"
+    pq.write_table(log.set_column(3, "click", pa.array(clicks)), path)
+    files = Files(str(path), str(own_files / "vectors.npz"))
+    with pytest.raises(ValueError, match=rf"log\.parquet: {message}"):
+        files.load("click")
+    assert files.load("implicit").ranking.test.labels.mean() == 0.5
 
 
 def test_attributes_without_a_log_are_refused(tmp_path):
