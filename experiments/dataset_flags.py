@@ -4,6 +4,9 @@ from typing import Any
 
 from absl import flags
 
+# Those of moc_tf.data, whose import takes seconds; a test compares them.
+PROTOCOLS = ["rating", "implicit", "click"]
+
 _DATASET = flags.DEFINE_string(
     "dataset",
     None,
@@ -13,7 +16,7 @@ _DATASET = flags.DEFINE_string(
 _PROTOCOL = flags.DEFINE_enum(
     "protocol",
     None,
-    ["rating", "implicit", "click"],
+    PROTOCOLS,
     "rating: above 3 is a click; implicit: an interaction is, another's item is not; "
     "click: the column of that name says. Default: click with --interactions, else "
     "rating.",
