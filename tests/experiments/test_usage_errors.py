@@ -5,9 +5,11 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from moc_tf.code_table import CodeTable
+from moc_tf.training import Predictions
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Runs each command in a child of a process that has loaded what takes long.
@@ -37,6 +39,20 @@ WRONG = {
     "train_ranker --workdir=w --methods=moc:diverse --diversity_weight=0.5": (
         "there must be no --diversity_weight. Received: 0.5"
     ),
+    "train_ranker --workdir=w --dataset=amazon/beauty --data_dir=empty": (
+        "'reviews_Beauty_5.json.gz', 'meta_Beauty.json.gz'. The folder is empty"
+    ),
+    "train_ranker --workdir=w --attributes=brand": "--interactions, which is missing",
+    "train_ranker --workdir=w --interactions=log.csv": "--interactions needs --vectors",
+    "train_ranker --workdir=w --interactions=log.csv --dataset=planted": (
+        "there must be no --dataset and no --data_dir. Received: 'planted'"
+    ),
+    "train_ranker --workdir=w --interactions=log.csv --vectors=v.npz": (
+        "There is no file log.csv"
+    ),
+    "search_settings --workdir=w --interactions=log.csv --vectors=v.npz": (
+        "There is no file log.csv"
+    ),
     "quickstart --workdir=w --num_codes=1": "needs at least 2 codes",
     "export_ranker --run=nowhere --out=o": "nowhere is not the folder of a run",
     "index_items --vectors=nowhere.npz --out=o": "nowhere.npz",
@@ -45,8 +61,13 @@ WRONG = {
     "compare_indexers --workdir=w --vectors=v --methods=foo": "Received: 'foo'",
     "compare_indexers --workdir=w --vectors=nowhere.npz": "nowhere.npz",
     "compare_runs --one=nowhere --other=nowhere": "nowhere",
+    "compare_runs --one=one --other=other": (
+        "same rows. Received: the test part of data aaaaaaaa"
+    ),
+    "compare_runs --one=empty --other=other": "finished run that keeps its model",
     "content_baseline --out=o": "needs its files. Give --data_dir",
     "content_baseline --out=o --datasets=books": "--datasets must be among",
+    "content_baseline --out=o --datasets=amazon/books:rating": "amazon/books:rating",
     "encode_catalogue --out=o": "Flag --vectors must have a value",
     "inspect_codes --codes=nowhere": "nowhere",
     "inspect_codes --codes=codes --item=sop": "like it: 'soap'",
@@ -61,6 +82,11 @@ def told(tmp_path_factory):
     """What each command printed, and its exit code on the last line."""
     folder = tmp_path_factory.mktemp("usage")
     CodeTable(["soap", "comb"], [[0, 1], [1, 1]], 2).save(folder / "codes")
+    (folder / "empty").mkdir()
+    for name, data in (("one", "a" * 64), ("other", "b" * 64)):
+        rows = np.zeros(4, np.float32)
+        predictions = Predictions("test", data, rows, rows, rows.astype(int), rows > 0)
+        predictions.save(folder / name)
     commands = json.dumps([command.split() for command in WRONG])
     subprocess.run(
         [sys.executable, "-c", EACH, str(folder), commands],
