@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from moc_tf.data.interactions import Interactions
-from moc_tf.data.record_files import DataFileError
+from moc_tf.data.record_files import DataFileError, reader_of
 from moc_tf.identifiers import as_identifiers, preview
 
 _NEEDED = ("user_id", "item_id", "timestamp")
@@ -43,15 +43,9 @@ def read_interactions(path: str | os.PathLike[str]) -> Interactions:
         column or has one twice, or a value is missing or of another type.
     """
     path = Path(path)
-    if path.suffix not in _READERS:
-        raise DataFileError(
-            f"A file of interactions must be one of {', '.join(_READERS)}. Received: "
-            f"{str(path)!r}."
-        )
-    if not path.is_file():
-        raise DataFileError(f"There is no file {path}.")
+    read = reader_of(path, _READERS, "interactions")
     try:
-        table = _READERS[path.suffix](path)
+        table = read(path)
         if not table.num_rows:
             raise ValueError("there are no interactions. Expected: one a row.")
         columns = {name: _column(table, name) for name in table.column_names}

@@ -13,6 +13,7 @@ from moc_tf.data.interactions import Catalogue
 from moc_tf.data.record_files import (
     DataFileError,
     parse_record,
+    reader_of,
     text,
     value_of,
     wrong_value,
@@ -47,19 +48,13 @@ def read_items(path: str | os.PathLike[str], fields: Sequence[str]) -> Catalogue
         item twice.
     """
     path = Path(path)
-    if path.suffix not in _READERS:
-        raise DataFileError(
-            f"A file of items must be one of {', '.join(_READERS)}. Received: "
-            f"{str(path)!r}."
-        )
-    if not path.is_file():
-        raise DataFileError(f"There is no file {path}.")
+    read = reader_of(path, _READERS, "items")
     wanted = [_ITEM_ID, *fields]
     item_ids: list[str] = []
     columns: dict[str, list[str]] = {name: [] for name in fields}
     seen: set[str] = set()
     try:
-        for where, record in _READERS[path.suffix](path, wanted):
+        for where, record in read(path, wanted):
             try:
                 item_ids.append(_item_id(record))
                 for name, column in columns.items():

@@ -1,15 +1,17 @@
-"""Gzip files with one record a line, and errors that name the line."""
+"""Files of records, and errors that name file and line."""
 
 import gzip
 import io
 import os
 import reprlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from moc_tf.identifiers import preview
+
+Reader = TypeVar("Reader")
 
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 80
@@ -17,6 +19,22 @@ _SHOWN.maxstring = _SHOWN.maxother = 80
 
 class DataFileError(ValueError):
     """A data file is missing, damaged, or holds something unexpected."""
+
+
+def reader_of(path: Path, readers: Mapping[str, Reader], what: str) -> Reader:
+    """The one of `readers`, by suffix, for the file `path`, which holds `what`.
+
+    Raises:
+      DataFileError: if there is none, or no such file.
+    """
+    if path.suffix not in readers:
+        raise DataFileError(
+            f"A file of {what} must be one of {', '.join(readers)}. Received: "
+            f"{str(path)!r}."
+        )
+    if not path.is_file():
+        raise DataFileError(f"There is no file {path}.")
+    return readers[path.suffix]
 
 
 def check_presence(folder: Path, names: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from moc_tf.data.record_files import reader_of
 from moc_tf.identifiers import IdentifierIndex, as_identifiers, preview
 
 _DTYPES = (np.float16, np.float32, np.float64)
@@ -143,21 +144,11 @@ def load_item_vectors(path: str | os.PathLike[str]) -> ItemVectors:
         valid `ItemVectors`. It names the file.
     """
     path = Path(path)
-    if path.suffix not in _READERS:
-        raise ValueError(
-            f"A file of item vectors must be one of {', '.join(_READERS)}. Received: "
-            f"{str(path)!r}."
-        )
-    _check_presence(path)
+    read = reader_of(path, _READERS, "item vectors")
     try:
-        return ItemVectors(*_READERS[path.suffix](path))
+        return ItemVectors(*read(path))
     except ValueError as error:
         raise ValueError(f"The item vectors of {path} are unusable. {error}") from error
-
-
-def _check_presence(path: Path) -> None:
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}.")
 
 
 def _load(path: Path, mmap_mode: Literal["r"] | None = None) -> Any:
@@ -193,7 +184,8 @@ def _read_member(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
 
 def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray]:
     ids_path = path.with_suffix(".item_ids.txt")
-    _check_presence(ids_path)
+    if not ids_path.is_file():
+        raise ValueError(f"There is no file {ids_path}.")
     # Editors on Windows open UTF-8 with a mark that is no part of the first id.
     text = ids_path.read_text(encoding="utf-8-sig")
     item_ids = text.removesuffix("\n").split("\n")

@@ -11,22 +11,10 @@ import pytest
 
 from moc_tf.code_table import CodeTable
 from moc_tf.data import load_item_vectors
+from tests.experiments.binaries import ROOT, run
 
-ROOT = pathlib.Path(__file__).parents[2]
 KINDS = ("rose soap", "steel bolt", "wooden comb", "green tea")
 ITEMS = 40
-
-
-def run(module, *arguments, check=True):
-    process = subprocess.run(
-        [sys.executable, "-m", f"experiments.{module}", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if check:
-        assert process.returncode == 0, process.stderr
-    return process
 
 
 @pytest.fixture
