@@ -4,9 +4,13 @@ import pathlib
 import re
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+import moc_tf
 from moc_tf.data import load_item_vectors
+from moc_tf.indexing import AutoencoderConfig, methods
+from moc_tf.training import RankerConfig, methods_named
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
 
@@ -52,8 +56,52 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
     assert ranker(schema.example_batch()).shape == (1,)
 
 
-def test_what_the_readme_links_to_exists():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
-    assert links
+DOCS = README.parent / "docs"
+
+
+def test_parts_of_ones_own_are_used_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(methods, "_METHODS", dict(methods._METHODS))
+    namespace = {}
+    text = (DOCS / "extending.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    rankers = []
+    for block in blocks:
+        exec(compile(block, "extending.md", "exec"), namespace)
+        if "make_ranker" in block:
+            rankers.append(namespace["ranker"])
+    batch = namespace["schema"].example_batch()
+    assert [ranker(batch).shape for ranker in rankers] == [(1,)] * 2
+
+    indexer = namespace["indexer"]
+    vectors = np.random.default_rng(0).standard_normal((50, 12)).astype(np.float32)
+    codes = indexer.fit(vectors).encode(vectors)
+    assert codes.shape == (50, 3)
+    assert set(codes.ravel()) == {0, 1, 2, 3}
+    np.testing.assert_array_equal(indexer.encode(vectors * 2 - vectors.mean(0)), codes)
+    indexer.save("indexer")
+    again = moc_tf.indexing.load_indexer("indexer")
+    np.testing.assert_array_equal(again.encode(vectors), codes)
+    assert methods_named(["none", "signs"], [3])[1].id == "signs-3"
+
+
+def test_the_options_that_the_page_on_the_paper_names_exist():
+    text = (DOCS / "paper.md").read_text()
+    named = re.findall(r'`([a-z_]+)=("?)([a-z_0-9.]+)\1?"?`', text)
+    assert len(named) > 10
+    for name, _, value in named:
+        given = {name: int(value) if value.isdigit() else value}
+        if name in RankerConfig.__dataclass_fields__ and name != "hidden_units":
+            RankerConfig(**given)
+        elif name == "commitment_cost":
+            assert getattr(AutoencoderConfig(), name) == float(value)
+        else:
+            AutoencoderConfig(**given)
+
+
+@pytest.mark.parametrize("page", [README, *sorted(DOCS.glob("*.md"))], ids=str)
+def test_what_a_page_links_to_exists(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())
+    assert links or page.name == "extending.md"
     for link in links:
-        assert (README.parent / link).exists(), link
+        assert (page.parent / link).exists(), link

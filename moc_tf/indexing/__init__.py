@@ -26,6 +26,7 @@ from moc_tf.indexing.methods import (
     load_indexer,
     make_indexer,
     method_options,
+    register_indexer,
 )
 from moc_tf.indexing.nearest_codes import nearest_codes
 from moc_tf.indexing.parallel_quantizer import ParallelQuantizer
@@ -65,4 +66,5 @@ __all__ = [
     "method_options",
     "nearest_codes",
     "perplexity",
+    "register_indexer",
 ]
