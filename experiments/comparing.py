@@ -8,7 +8,7 @@ from experiments.reporting.code_grid import make_code_grid
 from experiments.reporting.code_section import code_tables
 from experiments.reporting.legend import CODE_METRICS
 from experiments.reporting.markdown import glossary, markdown
-from experiments.reporting.rows import read_rows
+from experiments.reporting.rows import is_of_ranker, read_rows
 from moc_tf.evaluation import Summary, plot_auc_by_codes, results_table, summarise
 from moc_tf.training import Comparison, Progress
 from moc_tf.training.run_directory import write_text
@@ -18,6 +18,17 @@ _LEGEND = """\
 part; n.s. marks a paired difference whose interval includes 0. Seconds are of training
 the ranker, without the indexer.
 """
+
+
+def check_folder(workdir: str) -> None:
+    """Raises ValueError if a comparison in `workdir` would overwrite other rows."""
+    path = pathlib.Path(workdir) / "results.jsonl"
+    if path.exists() and not all(map(is_of_ranker, read_rows(path))):
+        raise ValueError(
+            f"{path} holds rows that are not of rankers, and this would overwrite "
+            "them. Choose another --workdir, or remove the file if it is of no use any "
+            "more."
+        )
 
 
 def run_and_report(

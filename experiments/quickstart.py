@@ -36,6 +36,7 @@ def main(_: list[str]) -> None:
     counts = [int(count) for count in _NUM_CODES.value]
     factors = dataset.tables["true_factors"].num_codebooks
     with usage_errors():
+        comparing.check_folder(_WORKDIR.value)
         methods = methods_named(["none", "vq", "moc"], counts)
         if _CONTROL.value:
             methods.append(Method("moc", counts[-1], "shuffled"))

@@ -98,6 +98,7 @@ def main(_: list[str]) -> None:
     # Now, as TensorFlow takes no more devices once it has started.
     strategy = make_strategy(distribution, num_replicas)
     with usage_errors():
+        comparing.check_folder(_WORKDIR.value)
         dataset, loader = dataset_flags.given()
         comparison = _comparison(dataset, loader, given)
     if not writes(strategy):  # the first worker reports

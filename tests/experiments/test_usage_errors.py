@@ -42,6 +42,8 @@ WRONG = {
     "train_ranker --workdir=w --dataset=amazon/beauty --data_dir=empty": (
         "'reviews_Beauty_5.json.gz', 'meta_Beauty.json.gz'. The folder is empty"
     ),
+    "train_ranker --workdir=indexers": "holds rows that are not of rankers",
+    "quickstart --workdir=indexers": "holds rows that are not of rankers",
     "train_ranker --workdir=w --attributes=brand": "--interactions, which is missing",
     "train_ranker --workdir=w --interactions=log.csv": "--interactions needs --vectors",
     "train_ranker --workdir=w --interactions=log.csv --dataset=planted": (
@@ -83,6 +85,9 @@ def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("usage")
     CodeTable(["soap", "comb"], [[0, 1], [1, 1]], 2).save(folder / "codes")
     (folder / "empty").mkdir()
+    (folder / "indexers").mkdir()
+    of_an_indexer = '{"method": "moc", "options": {}, "vectors_sha256": ""}\n'
+    (folder / "indexers/results.jsonl").write_text(of_an_indexer)
     for name, data in (("one", "a" * 64), ("other", "b" * 64)):
         rows = np.zeros(4, np.float32)
         predictions = Predictions("test", data, rows, rows, rows.astype(int), rows > 0)
@@ -96,6 +101,8 @@ def told(tmp_path_factory):
     )
     assert not (folder / "w").exists()
     assert not (folder / "o").exists()
+    assert (folder / "indexers/results.jsonl").read_text() == of_an_indexer
+    assert len(list((folder / "indexers").iterdir())) == 1
     return {
         command: (folder / f"{place}.txt").read_text()
         for place, command in enumerate(WRONG)
