@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from moc_tf._keras import keras
@@ -84,6 +85,41 @@ class DictionaryModel(tfrs.Model):
         self._refuse(y=y, sample_weight=kwargs.pop("sample_weight", None))
         return super().evaluate(x, None, *args, **kwargs)
 
+    def train_step(self, inputs: Any) -> dict[str, tf.Tensor]:
+        """One step on a batch."""
+        return super().train_step(_unpacked(inputs))
+
+    def test_step(self, inputs: Any) -> dict[str, tf.Tensor]:
+        """The losses of a batch."""
+        return super().test_step(_unpacked(inputs))
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """One step on a dictionary, as `keras.Model.train_on_batch` takes it.
+
+        Raises:
+          ValueError: if labels or weights are given otherwise than in `x`.
+        """
+        self._refuse(y=y, sample_weight=sample_weight, class_weight=class_weight)
+        return super().train_on_batch(x, **kwargs)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
+        """The losses of a dictionary, as `keras.Model.test_on_batch` gives them.
+
+        Raises:
+          ValueError: if labels or weights are given otherwise than in `x`.
+        """
+        self._refuse(y=y, sample_weight=sample_weight)
+        return super().test_on_batch(x, **kwargs)
+
     def _refuse(self, **given: Any) -> None:
         """Raises ValueError if any of these arguments of Keras is given."""
         if names := [name for name, value in given.items() if value is not None]:
@@ -92,3 +128,10 @@ class DictionaryModel(tfrs.Model):
                 f"{self.schema.label!r}. Received: {names}. Weights of examples are a "
                 "column of their own, which `Schema(weight=...)` names."
             )
+
+
+def _unpacked(inputs: Any) -> Any:
+    """A batch without the tuple that Keras puts around a dictionary of arrays."""
+    if isinstance(inputs, tuple) and len(inputs) == 1:
+        return inputs[0]
+    return inputs

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from experiments.datasets import Files, load_dataset
+from experiments.datasets import Files, Loader, load_dataset
 from moc_tf.data import load_amazon
 from tests.experiments.binaries import ITEMS, ROWS, USERS, run
 
@@ -115,6 +116,19 @@ def test_a_built_in_data_set_is_the_same_in_files(release, tmp_path):
     assert own.ranking.item_features_sha256 == built_in.ranking.item_features_sha256
     assert own.ranking.schema == built_in.ranking.schema
     np.testing.assert_array_equal(own.vectors.vectors, built_in.vectors.vectors)
+
+
+def test_workers_of_a_search_load_them_by_name(own_files):
+    files = Files(str(own_files / "log.parquet"), str(own_files / "vectors.npz"))
+    loader = Loader(files=files)
+    sent = pickle.loads(pickle.dumps(loader))
+    assert sent == loader
+    assert hash(sent) == hash(loader)
+    ranking, vectors = sent("files/log", "click")
+    assert (ranking.name, ranking.protocol) == ("files/log", "click")
+    assert len(vectors.item_ids) == ITEMS + 5
+    with pytest.raises(ValueError, match="must be one of"):
+        sent("files/others", "click")
 
 
 def test_an_item_of_the_log_without_a_vector_is_named(own_files, tmp_path):

@@ -130,13 +130,39 @@ def test_batches_are_one_dictionary(batch):
         small("deepfm").compute_loss(batch)
 
 
-@pytest.mark.parametrize("method", ["fit", "evaluate"])
+@pytest.mark.parametrize(
+    "method", ["fit", "evaluate", "train_on_batch", "test_on_batch"]
+)
 @pytest.mark.parametrize("given", ["y", "sample_weight"])
 def test_labels_and_weights_beside_the_batches_are_refused(method, given):
     model = small("deepfm")
     model.compile(optimizer=LazyAdam())
     with pytest.raises(ValueError, match=rf"under 'click'\. Received: \['{given}'\]"):
-        getattr(model, method)(rows(), **{given: np.ones(10)}, verbose=0)
+        getattr(model, method)(rows(), **{given: np.ones(10)})
+
+
+def test_one_batch_is_trained_on_and_measured():
+    model = small("deepfm", embeddings_initializer="uniform")
+    model.compile(optimizer=LazyAdam(0.01))
+    before = model.test_on_batch(rows(), return_dict=True)
+    assert before["loss"] == pytest.approx(float(model.compute_loss(rows())), rel=1e-5)
+    for _ in range(20):
+        trained = model.train_on_batch(rows(), reset_metrics=False, return_dict=True)
+    after = model.test_on_batch(rows(), return_dict=True)
+    assert after["loss"] < trained["loss"] < before["loss"]
+
+
+def test_a_dictionary_of_arrays_is_a_data_set_too():
+    losses = []
+    for given in (rows(64), dataset(64, batch=64)):
+        keras.utils.set_random_seed(0)
+        model = small("deepfm", embeddings_initializer="uniform")
+        model.compile(optimizer=LazyAdam(0.01))
+        options = {"batch_size": 64} if isinstance(given, dict) else {}
+        history = model.fit(given, epochs=3, verbose=0, **options)
+        found = model.evaluate(given, verbose=0, return_dict=True, **options)
+        losses.append([*history.history["logloss"], found["logloss"]])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
 def test_what_only_keras_own_training_reads_is_refused():
