@@ -3,7 +3,8 @@
 import pytest
 
 from experiments.reporting.reruns import RerunError, rerun_table
-from tests.experiments.binaries import run
+from experiments.reporting.rows import is_of_ranker, read_rows, rows_under
+from tests.experiments.binaries import ROOT, run
 from tests.experiments.report_rows import DEEPFM, MOC, NONE, runs, small_suite, write
 
 # Of NONE, the mean is .54, the standard deviation .04 and t 4.303, so ± .0994; of MOC
@@ -81,3 +82,11 @@ def test_the_binary_finds_the_first_rows(tmp_path):
     missing = run("compare_reruns", f"--again={tmp_path / 'no.jsonl'}", check=False)
     assert missing.returncode == 1
     assert "There is no file" in missing.stdout + missing.stderr
+
+
+def test_the_cells_that_were_run_again_are_inside_the_committed_intervals():
+    results = ROOT / "experiments/results"
+    again = read_rows(results / "reruns/toys_and_games_implicit/results.jsonl")
+    first = list(filter(is_of_ranker, rows_under(results)))
+    assert len(again) == 65
+    assert "Inside: 13 of 13." in rerun_table(again, first)
