@@ -56,8 +56,7 @@ def read_interactions(path: str | os.PathLike[str]) -> Interactions:
             _numbers(columns.get("rating"), "rating"),
             _numbers(columns.get("click"), "click"),
         )
-    # Whatever Arrow finds wrong is a ValueError too, or an error of a type.
-    except (ValueError, TypeError, csv.Error, NotImplementedError) as error:
+    except (ValueError, csv.Error) as error:  # what Arrow finds malformed is the former
         raise DataFileError(f"{path}: {error}") from error
 
 
@@ -153,8 +152,8 @@ def _seconds(column: Any) -> np.ndarray:
             "'timestamp' must be whole seconds since 1970 or points of time. Received: "
             f"{column.type}, {column[0].as_py()!r} in row 0."
         )
-    nanoseconds = pc.cast(column, pa.timestamp("s"), safe=False)
-    return pc.cast(nanoseconds, pa.int64()).to_numpy()
+    seconds = pc.cast(column, pa.timestamp("s"), safe=False)  # drops what is finer
+    return pc.cast(seconds, pa.int64()).to_numpy()
 
 
 def _numbers(column: Any, name: str) -> np.ndarray | None:
